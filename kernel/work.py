@@ -1,0 +1,94 @@
+"""The unit of work as the domains see it: what must be written together, without a word of SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Protocol
+
+Json = str | int | bool | None | list["Json"] | dict[str, "Json"]
+JsonMap = Mapping[str, Json]
+
+MAX_REFERENCE: Final = 64
+"""Domains know a case only as an opaque reference of at most this many characters."""
+
+open_works: ContextVar[int] = ContextVar("open_works", default=0)
+"""How many units of work this task of execution holds open; upstream calls refuse to run unless it is 0."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """One state change, with all that is written with it: history row and outgoing event (状态变更)."""
+
+    machine: str
+    """Name of the state table, for example ``payments.pay``."""
+    entity: str
+    """Id of the row that moved."""
+    old: str | None
+    new: str
+    event: str
+    """Topic of the outgoing event, from the state table."""
+    reference: str
+    """What the event is about, as its readers know it; orders the event in a dense sequence."""
+    actor: str
+    """Who did it: ``citizen:<sub>``, ``staff:<id>``, ``system`` or ``upstream:<name>``."""
+    data: JsonMap = field(default_factory=dict)
+    """Payload of the event; holds no personal data."""
+    note: str = ""
+    """A short reason for the history, without personal data."""
+
+
+class Work(Protocol):
+    """One open transaction. Repositories of this process know how to reach its connection."""
+
+    async def moved(self, move: Move) -> None:
+        """Write the history row and the outgoing event of a state change."""
+        ...
+
+    async def emit(self, topic: str, reference: str, data: JsonMap) -> None:
+        """Write an outgoing event that belongs to no state change."""
+        ...
+
+    async def enqueue(
+        self,
+        kind: str,
+        key: str,
+        payload: JsonMap | None = None,
+        *,
+        due: datetime | None = None,
+    ) -> bool:
+        """Write a task (任务) that a worker takes from ``due`` on; False when (kind, key) exists already."""
+        ...
+
+    async def next_number(self, sequence: str) -> int:
+        """Return the next number of a named sequence, starting with 1; gaps are possible, repeats are not."""
+        ...
+
+
+class WorkSource(Protocol):
+    """Opens units of work."""
+
+    def begin(self) -> AbstractAsyncContextManager[Work]:
+        """Open a transaction for writing; commits at the end, rolls back when an exception passes.
+
+        Opened inside another one of the same execution, it joins that one.
+        """
+        ...
+
+    def read(self) -> AbstractAsyncContextManager[Work]:
+        """Open a unit for reading only; writing through it fails."""
+        ...
+
+
+class WorkHeldOpen(RuntimeError):
+    """An upstream was called while a transaction was open: a programming error, never an answer."""
+
+
+def require_no_open_work() -> None:
+    """Raise WorkHeldOpen when this execution holds a unit of work (lock, call, record)."""
+    if open_works.get():
+        msg = "an upstream call was made inside a unit of work"
+        raise WorkHeldOpen(msg)
