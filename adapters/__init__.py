@@ -1,0 +1,1 @@
+"""The upstream systems and the kit that every adapter is built with."""

@@ -1,0 +1,1 @@
+"""The adapter kit: manifest, registry, client, resilience, checks, conformance, scaffold, telemetry."""

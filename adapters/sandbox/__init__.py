@@ -1,0 +1,1 @@
+"""What simulators of provincial systems share: their place, their small store, their fault knobs, their runner."""

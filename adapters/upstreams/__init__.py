@@ -1,0 +1,1 @@
+"""One folder is one upstream system; adding one edits no other file."""
