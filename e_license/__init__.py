@@ -1,0 +1,1 @@
+"""电子证照: licences issued by departments."""

@@ -1,0 +1,1 @@
+"""电子印章: seals, and the documents they sign."""

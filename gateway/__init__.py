@@ -1,0 +1,1 @@
+"""The application: composes the four domains behind one acceptance interface."""

@@ -1,0 +1,1 @@
+"""The HTTP interface: thin routers, problems and callers."""

@@ -1,0 +1,1 @@
+"""办件: the cases that applicants submit and departments decide."""

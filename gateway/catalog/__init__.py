@@ -1,0 +1,1 @@
+"""事项: the catalogue of service items."""

@@ -1,0 +1,1 @@
+"""Outgoing events: the feed, webhooks and streams."""

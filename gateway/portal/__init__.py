@@ -1,0 +1,1 @@
+"""A reference citizen portal that uses only the public interface."""

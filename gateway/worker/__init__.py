@@ -1,0 +1,1 @@
+"""The loop that takes due tasks, and the steps registered with it."""

@@ -1,0 +1,1 @@
+"""统一身份认证: who the applicant is."""

@@ -1,0 +1,1 @@
+"""非税收入统缴: bills, payments and receipts."""
