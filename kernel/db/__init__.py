@@ -1,0 +1,1 @@
+"""The database room: engines, units of work, and the tables every process shares."""
