@@ -1,1 +1,56 @@
-"""电子证照: licences issued by departments."""
+"""Electronic licences (电子证照): the only door to this domain."""
+
+from e_license.errors import (
+    InvalidHolder,
+    InvalidPurpose,
+    LicenceDenied,
+    LicenceNotFound,
+    LicenceNotSupported,
+    LicenceNotUsable,
+)
+from e_license.model import (
+    AuthBasis,
+    FetchRequest,
+    Holder,
+    IdDocType,
+    Licence,
+    LicenceAnswer,
+    LicenceDocument,
+    LicenceUse,
+    LookupRequest,
+    Purpose,
+)
+from e_license.options import LicenceOptions
+from e_license.ports import PORT_VERSION, LicenceProvider, LicenceRepository, SubjectHash
+from e_license.service import RECORDED, LicenceService
+from e_license.states import ADVICE, STATE_TEXTS, AnswerStatus, LicenceState
+
+__all__ = [
+    "ADVICE",
+    "PORT_VERSION",
+    "RECORDED",
+    "STATE_TEXTS",
+    "AnswerStatus",
+    "AuthBasis",
+    "FetchRequest",
+    "Holder",
+    "IdDocType",
+    "InvalidHolder",
+    "InvalidPurpose",
+    "Licence",
+    "LicenceAnswer",
+    "LicenceDenied",
+    "LicenceDocument",
+    "LicenceNotFound",
+    "LicenceNotSupported",
+    "LicenceNotUsable",
+    "LicenceOptions",
+    "LicenceProvider",
+    "LicenceRepository",
+    "LicenceService",
+    "LicenceState",
+    "LicenceUse",
+    "LookupRequest",
+    "Purpose",
+    "SubjectHash",
+]
