@@ -1,1 +1,3 @@
-"""The adapter kit: manifest, registry, client, resilience, checks, conformance, scaffold, telemetry."""
+"""The adapter kit: manifest, registry, client, resilience, checks, conformance, scaffold,
+telemetry.
+"""

@@ -1,15 +1,16 @@
-"""What an adapter is handed when it is created: its manifest, its secrets, a clock, ids and one client."""
+"""What an adapter is handed when it is created: its manifest, its secrets, a clock, ids and one
+client.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from adapters.kit.manifest import Manifest
 from kernel.clock import Clock
 from kernel.ids import IdSource
-
-from adapters.kit.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class ByteReader(Protocol):
     """The reading half of a TCP connection, with a hard limit on how much it hands out."""
 
     async def exactly(self, count: int) -> bytes:
-        """Read exactly this many bytes; raises UpstreamProtocolError when the peer closes before."""
+        """Read exactly this many bytes; raises UpstreamProtocolError when the peer closes
+        before.
+        """
         ...
 
 
@@ -38,9 +41,12 @@ class UpstreamClient(Protocol):
     """The only way out: dead-lines, breaker, bulkhead, retry budget, telemetry and the five errors.
 
     Every method refuses to run inside a unit of work (kernel.work.WorkHeldOpen) and raises only
-    UpstreamUnavailable, UpstreamOutcomeUnknown, UpstreamRejected, UpstreamAuthFailed or UpstreamProtocolError.
-    ``operation`` is a name from the manifest's ``operations``; its time-outs and safety come from there: a *safe*
-    operation may be repeated (a query), a *keyed* one may be repeated because the upstream deduplicates it, any
+    UpstreamUnavailable, UpstreamOutcomeUnknown, UpstreamRejected, UpstreamAuthFailed or
+    UpstreamProtocolError.
+    ``operation`` is a name from the manifest's ``operations``; its time-outs and safety come from
+    there: a *safe*
+    operation may be repeated (a query), a *keyed* one may be repeated because the upstream
+    deduplicates it, any
     other one that gets no answer is UpstreamOutcomeUnknown and never repeated.
     """
 
@@ -52,11 +58,12 @@ class UpstreamClient(Protocol):
         *,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        json: Any = None,  # noqa: ANN401 - any JSON value
+        json: Any = None,
         form: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> Answer:
-        """Send one HTTP request to the configured base address and return the answer of any status below 400.
+        """Send one HTTP request to the configured base address and return the answer of any
+        status below 400.
 
         ``url`` is a path below the adapter's base address. Redirects are not followed.
         """
@@ -70,10 +77,12 @@ class UpstreamClient(Protocol):
         *,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        json: Any = None,  # noqa: ANN401 - any JSON value
+        json: Any = None,
         form: Mapping[str, str] | None = None,
-    ) -> Any:  # noqa: ANN401 - any JSON value
-        """Like ``request`` and parse the body as JSON; an HTML page or broken JSON is UpstreamProtocolError."""
+    ) -> Any:
+        """Like ``request`` and parse the body as JSON; an HTML page or broken JSON is
+        UpstreamProtocolError.
+        """
         ...
 
     async def exchange(
@@ -82,7 +91,9 @@ class UpstreamClient(Protocol):
         frame: bytes,
         read: Callable[[ByteReader], Awaitable[bytes]],
     ) -> bytes:
-        """Open a TCP connection to the configured host and port, send one frame, read one answer, close."""
+        """Open a TCP connection to the configured host and port, send one frame, read one answer,
+        close.
+        """
         ...
 
 
@@ -92,7 +103,7 @@ class Kit:
 
     manifest: Manifest
     client: UpstreamClient
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
     """Values of the manifest's ``secrets``, by name."""
     clock: Clock
     ids: IdSource

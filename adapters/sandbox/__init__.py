@@ -1,1 +1,3 @@
-"""What simulators of provincial systems share: their place, their small store, their fault knobs, their runner."""
+"""What simulators of provincial systems share: their place, their small store, their fault knobs,
+their runner.
+"""

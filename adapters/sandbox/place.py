@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from asyncio import StreamReader, StreamWriter
 
 from starlette.types import ASGIApp
 
@@ -21,7 +20,9 @@ class Place:
     name: str
     """Name of the upstream folder, for example ``sd_jis``."""
     folder: Path
-    """Its own writable folder; everything it remembers is there, so that a restart forgets nothing."""
+    """Its own writable folder; everything it remembers is there, so that a restart forgets
+    nothing.
+    """
     host: str
     http_port: int
     tcp_port: int
@@ -40,7 +41,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Onboarding:
-    """What the province gives a system that connects (接入材料): options and secrets of the gateway's adapter."""
+    """What the province gives a system that connects (接入材料): options and secrets of the
+    gateway's adapter.
+    """
 
     options: Mapping[str, Any]
     """Fields of the adapter's ``Options`` model, among them addresses and public keys."""
@@ -53,7 +56,9 @@ TcpHandler = Callable[[StreamReader, StreamWriter], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Simulator:
-    """A running simulator's parts: an ASGI application, and a handler of TCP connections where its dialect has one."""
+    """A running simulator's parts: an ASGI application, and a handler of TCP connections where
+    its dialect has one.
+    """
 
     app: ASGIApp
     tcp: TcpHandler | None = None
@@ -63,5 +68,6 @@ class Simulator:
 
 
 # A simulator module offers two functions:
-#   provision(place: Place) -> Onboarding    makes keys and accounts on the first call, returns the same ever after
+# provision(place: Place) -> Onboarding    makes keys and accounts on the first call, returns the
+# same ever after
 #   create(place: Place) -> Simulator        builds the simulator from what provision() made
