@@ -1,0 +1,96 @@
+"""What cases need to be stored by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from gateway.cases.model import (
+    Case,
+    CaseId,
+    CaseLine,
+    CaseMaterial,
+    CaseState,
+    Document,
+    DocumentKind,
+    StaffScope,
+)
+from kernel.work import Work
+
+
+class CaseRepository(Protocol):
+    """Where cases, their materials and their files are kept."""
+
+    async def add(self, work: Work, case: Case) -> None:
+        """Store a new case."""
+        ...
+
+    async def get(self, work: Work, case_id: str, *, lock: bool = False) -> Case | None:
+        """Return a case with its materials; ``lock`` keeps others from changing it until the end."""
+        ...
+
+    async def change(self, work: Work, case: Case, changes: dict[str, Any]) -> None:
+        """Write columns of a case whose version is still the one read; raises StaleVersion."""
+        ...
+
+    async def mine(self, work: Work, owner: str, before: str, limit: int) -> Sequence[CaseLine]:
+        """Return an owner's cases, newest first, older than a case id."""
+        ...
+
+    async def ids_of(self, work: Work, owner: str) -> Sequence[str]:
+        """Return the ids of an owner's newest cases, as many as anybody could be interested in."""
+        ...
+
+    async def worklist(
+        self, work: Work, scope: StaffScope, state: CaseState, after: str, limit: int
+    ) -> Sequence[CaseLine]:
+        """Return a department's or region's cases in one state, oldest first, after a case id."""
+        ...
+
+    async def put_material(self, work: Work, case_id: CaseId, material: CaseMaterial) -> None:
+        """Store what was brought in for a material, replacing what was there."""
+        ...
+
+    async def add_file(
+        self, work: Work, case_id: CaseId, material: CaseMaterial, content: bytes
+    ) -> None:
+        """Store the bytes of an uploaded file."""
+        ...
+
+    async def file(self, work: Work, case_id: str, file_id: str) -> tuple[str, bytes] | None:
+        """Return media type and bytes of a file of a case."""
+        ...
+
+
+class DocumentRepository(Protocol):
+    """Where documents are kept."""
+
+    async def add(self, work: Work, document: Document) -> None:
+        """Store a new document without content."""
+        ...
+
+    async def get(self, work: Work, document_id: str) -> Document | None:
+        """Return a document."""
+        ...
+
+    async def of_case(self, work: Work, case_id: str) -> Sequence[Document]:
+        """Return the documents of a case, oldest first."""
+        ...
+
+    async def find(
+        self, work: Work, case_id: str, kind: DocumentKind, version: int
+    ) -> Document | None:
+        """Return the document of a kind and version."""
+        ...
+
+    async def change(self, work: Work, document_id: str, changes: dict[str, Any]) -> None:
+        """Write columns of a document."""
+        ...
+
+    async def unsealed(self, work: Work, document_id: str) -> bytes | None:
+        """Return the bytes as composed, before sealing."""
+        ...
+
+    async def content(self, work: Work, document_id: str) -> bytes | None:
+        """Return the bytes as sealed."""
+        ...
