@@ -1,0 +1,165 @@
+"""What identity needs from others: an identity provider of the province, and a place to keep its
+rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+
+from identity.model import (
+    Login,
+    LoginState,
+    Profile,
+    Session,
+    StaffMember,
+    StaffToken,
+    UpstreamSession,
+    UserType,
+)
+from kernel.work import Work
+
+PORT_VERSION: Final = 1
+"""Raised whenever IdentityProvider changes."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One step of a provider's self-check: ``run`` returns when all is well and raises otherwise.
+
+    ``layer`` is settings, authentication or business; the layers of the network below are the kit's
+    own.
+    """
+
+    name: str
+    layer: str
+    run: Callable[[], Awaitable[None]]
+
+
+class IdentityProvider(Protocol):
+    """统一身份认证系统 of ticket kind: a login page, a one-time ticket back, an exchange behind the
+    scenes.
+
+    Calls upstream raise the five upstream errors of ``kernel.errors`` or, where the meaning is
+    certain, TicketExpired, TicketReplayed, LoginRefused and ProfileIncomplete of
+    ``identity.errors``.
+    """
+
+    ticket_parameter: str
+    """Name of the query parameter in which the upstream hands back its ticket."""
+
+    def start_login(self, *, user_type: UserType, return_url: str) -> str:
+        """Return the address of the login page, which sends the browser back to ``return_url``."""
+        ...
+
+    async def exchange(self, params: Mapping[str, str], *, user_type: UserType) -> UpstreamSession:
+        """Swap the ticket in ``params`` for an upstream session; a ticket works once."""
+        ...
+
+    async def fetch_principal(self, session: UpstreamSession) -> Profile:
+        """Return who logged in."""
+        ...
+
+    def logout_url(self, session: UpstreamSession, return_url: str) -> str | None:
+        """Return where to send the browser to log out upstream too; None when the upstream has no
+        such page.
+        """
+        ...
+
+    def checks(self) -> Sequence[Check]:
+        """Return the provider's self-check, first things first; it changes nothing upstream."""
+        ...
+
+
+class Repository(Protocol):
+    """The rows of identity. Every method works inside the unit of work that it is given."""
+
+    async def add_login(self, work: Work, login: Login) -> None:
+        """Store a login that has just started."""
+        ...
+
+    async def login(self, work: Work, state_hash: str) -> Login | None:
+        """Return the login with this hashed state."""
+        ...
+
+    async def move_login(self, work: Work, login_id: str, old: LoginState, new: LoginState) -> bool:
+        """Change the state of a login that still has the old one; False when it has not."""
+        ...
+
+    async def burn_ticket(self, work: Work, idp: str, ticket_mac: str, at: datetime) -> bool:
+        """Note a ticket as used; False when it was noted before, by whomever."""
+        ...
+
+    async def subject(
+        self,
+        work: Work,
+        *,
+        new_sub: str,
+        idp: str,
+        upstream_sub: str,
+        user_type: UserType,
+        id_number_index: str,
+        at: datetime,
+    ) -> str:
+        """Return the subject id of an account, giving it ``new_sub`` when it comes for the first
+        time.
+        """
+        ...
+
+    async def add_session(self, work: Work, session: Session) -> None:
+        """Store a session that waits for its code."""
+        ...
+
+    async def session_by_code(self, work: Work, code_hash: str) -> Session | None:
+        """Return the session behind a hashed one-time code."""
+        ...
+
+    async def session_by_token(self, work: Work, token_hash: str) -> Session | None:
+        """Return the session behind a hashed token."""
+        ...
+
+    async def open_session(
+        self, work: Work, session_id: str, token_hash: str, at: datetime, expires_at: datetime
+    ) -> bool:
+        """Give a waiting session its token; False when it does not wait any more."""
+        ...
+
+    async def touch_session(self, work: Work, session_id: str, at: datetime) -> None:
+        """Note that an active session was used."""
+        ...
+
+    async def end_session(self, work: Work, session_id: str) -> bool:
+        """End an active session and forget its secrets; False when it was not active."""
+        ...
+
+    async def forget(
+        self, work: Work, *, now: datetime, idle_since: datetime, old_before: datetime, limit: int
+    ) -> int:
+        """Empty sessions that are over, delete what is older than ``old_before``; return the rows
+        touched.
+        """
+        ...
+
+    async def ensure_staff(self, work: Work, member: StaffMember, at: datetime) -> None:
+        """Store a member of staff, or bring the stored one up to date."""
+        ...
+
+    async def staff(self, work: Work, staff_id: str) -> StaffMember | None:
+        """Return a member of staff."""
+        ...
+
+    async def add_staff_token(self, work: Work, token: StaffToken) -> None:
+        """Store an issued token of a member of staff."""
+        ...
+
+    async def staff_by_token(
+        self, work: Work, token_hash: str
+    ) -> tuple[StaffMember, StaffToken] | None:
+        """Return a hashed token of staff and its owner."""
+        ...
+
+    async def revoke_staff(self, work: Work, staff_id: str, at: datetime) -> int:
+        """Revoke every token of a member of staff; return how many were valid."""
+        ...
