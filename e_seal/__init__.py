@@ -1,1 +1,1 @@
-"""电子印章: seals, and the documents they sign."""
+"""E-seals (电子印章) on OFD documents."""

@@ -1,0 +1,1 @@
+"""OFD documents (GB/T 33190): container, writer, reader and layout."""

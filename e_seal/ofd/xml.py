@@ -1,0 +1,86 @@
+"""XML of OFD parts: parsed without DTD or entities, matched by local name, written predictably."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from e_seal.ofd.errors import OfdMalformed, OfdUnsafe
+
+NAMESPACE: Final = "http://www.ofdspec.org/2016"
+_DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
+_MAX_XML_DEPTH: Final = 200
+_ALLOWED_CONTROLS: Final = frozenset("\t\n\r")
+
+
+def parse(data: bytes) -> Element:
+    """Parse one part; raises OfdUnsafe for a DTD or excess depth, OfdMalformed for broken XML."""
+    try:
+        root = fromstring(data, forbid_dtd=True)
+    except DefusedXmlException as exc:
+        raise OfdUnsafe("XML with a DTD or entities") from exc
+    except (ParseError, ValueError, LookupError) as exc:
+        raise OfdMalformed("broken XML") from exc
+    if not isinstance(root, Element):
+        raise OfdMalformed("XML without an element")
+    level = [root]
+    for _ in range(_MAX_XML_DEPTH):
+        level = [child for element in level for child in element]
+        if not level:
+            return root
+    raise OfdUnsafe("XML nested too deeply")
+
+
+def local(element: Element) -> str:
+    """Name without its namespace: real files mix two of them."""
+    return str(element.tag).rpartition("}")[2]
+
+
+def children(element: Element | None, name: str) -> Iterator[Element]:
+    """Direct children with this local name; nothing for None."""
+    return (item for item in (element if element is not None else ()) if local(item) == name)
+
+
+def child(element: Element | None, *path: str) -> Element | None:
+    """First element along a path of local names, or None."""
+    for name in path:
+        element = next(children(element, name), None)
+    return element
+
+
+def text(element: Element | None, *path: str) -> str | None:
+    """Stripped text at a path, or None when absent or empty."""
+    found = child(element, *path)
+    return (found.text or "").strip() or None if found is not None else None
+
+
+def _escape(value: str, *, quote: bool) -> str:
+    value = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    value = "".join(ch for ch in value if ch >= " " or ch in _ALLOWED_CONTROLS)
+    if quote:
+        value = value.replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
+    return value
+
+
+def tag(name: str, attributes: Mapping[str, object] | None = None, *content: str) -> str:
+    """One element in the ``ofd:`` prefix; ``content`` is XML, attributes of None are left out."""
+    pairs = "".join(
+        f' {key}="{_escape(str(value), quote=True)}"'
+        for key, value in (attributes or {}).items()
+        if value is not None
+    )
+    inner = "".join(content)
+    return f"<ofd:{name}{pairs}>{inner}</ofd:{name}>" if inner else f"<ofd:{name}{pairs}/>"
+
+
+def leaf(name: str, value: object, attributes: Mapping[str, object] | None = None) -> str:
+    """One element that holds text."""
+    return tag(name, attributes, _escape(str(value), quote=False))
+
+
+def document(name: str, attributes: Mapping[str, object] | None, *content: str) -> bytes:
+    """A whole part with declaration and namespace, UTF-8."""
+    spaced = {"xmlns:ofd": NAMESPACE, **(attributes or {})}
+    return (_DECLARATION + tag(name, spaced, *content)).encode()

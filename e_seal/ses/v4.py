@@ -1,0 +1,100 @@
+"""Read the seal structures of GB/T 38540-2020 (version 4)."""
+
+from e_seal.asn1 import tlv
+from e_seal.asn1.tlv import Asn1Error, Node
+from e_seal.asn1.x509 import Extension, read_extensions
+from e_seal.ses.model import HEADER_ID, V4, Picture, Seal, SealSignature, SesFormatError, Signer
+
+_CERTIFICATES = 1
+_DIGESTS = 2
+_IMPLICIT_0 = 0x80
+
+
+def _signers(kind: int, node: Node) -> tuple[Signer, ...]:
+    items = node.expect(tlv.SEQUENCE).children()
+    if kind == _CERTIFICATES:
+        return tuple(Signer(certificate=item.octets()) for item in items)
+    if kind == _DIGESTS:
+        pairs = (item.sequence(2) for item in items)
+        return tuple(Signer(digest_algorithm=a.text(), digest=b.octets()) for a, b in pairs)
+    raise SesFormatError(f"certListType {kind}")
+
+
+def _picture(node: Node) -> Picture:
+    kind, data, width, height = node.sequence(4)
+    return Picture(kind.text(), data.octets(), width.integer(), height.integer())
+
+
+def read_seal(node: Node) -> Seal:
+    """Read an SESeal; raises SesFormatError or Asn1Error."""
+    info, maker, algorithm, signature = node.sequence(4)
+    fields = info.sequence(4, 5)
+    header_id, version, vendor = fields[0].sequence(3)
+    if header_id.text() != HEADER_ID or version.integer() != V4:
+        raise SesFormatError("header is not that of a version 4 seal")
+    kind, name, list_type, signers, created, start, end = fields[2].sequence(7)
+    return Seal(
+        raw=node.raw,
+        signed=info.raw,
+        version=V4,
+        header_id=HEADER_ID,
+        vendor_id=vendor.text(),
+        code=fields[1].text(),
+        type=kind.integer(),
+        name=name.text(),
+        signers=_signers(list_type.integer(), signers),
+        created_at=created.time(),
+        valid_from=start.time(),
+        valid_until=end.time(),
+        picture=_picture(fields[3]),
+        extensions=read_extensions(fields[4]) if len(fields) == 5 else (),
+        maker_certificate=maker.octets(),
+        signature_algorithm=algorithm.oid(),
+        signature=signature.bits(),
+    )
+
+
+def _tagged_extensions(node: Node) -> tuple[Extension, ...]:
+    inner = node.expect(tlv.CONTEXT_0).children()
+    if len(inner) == 1 and inner[0].tag == tlv.SEQUENCE and _holds_sequences(inner[0]):
+        return read_extensions(inner[0])
+    # The tagging mode of the standard's module is unsettled: here [0] replaced the SEQUENCE tag.
+    return read_extensions(tlv.parse(tlv.encode(tlv.SEQUENCE, node.content)))
+
+
+def _holds_sequences(node: Node) -> bool:
+    return all(item.tag == tlv.SEQUENCE for item in node.children())
+
+
+def _timestamp(node: Node) -> bytes:
+    if node.tag == _IMPLICIT_0:
+        if not node.content or node.content[0] != 0:
+            raise Asn1Error("malformed timestamp")
+        return node.content[1:]
+    inner = node.expect(tlv.CONTEXT_0).children()
+    if len(inner) != 1:
+        raise Asn1Error("malformed timestamp")
+    return inner[0].bits()
+
+
+def read_signature(node: Node) -> SealSignature:
+    """Read an SES_Signature; raises SesFormatError or Asn1Error."""
+    parts = node.sequence(4, 5)
+    fields = parts[0].sequence(5, 6)
+    seal = read_seal(fields[1])
+    if fields[0].integer() != seal.version:
+        raise SesFormatError("version of TBS_Sign differs from the seal's")
+    return SealSignature(
+        raw=node.raw,
+        signed=parts[0].raw,
+        version=seal.version,
+        seal=seal,
+        signed_at=fields[2].time(),
+        data_hash=fields[3].bits(),
+        property_info=fields[4].text(),
+        extensions=_tagged_extensions(fields[5]) if len(fields) == 6 else (),
+        signer_certificate=parts[1].octets(),
+        signature_algorithm=parts[2].oid(),
+        signature=parts[3].bits(),
+        timestamp=_timestamp(parts[4]) if len(parts) == 5 else None,
+    )

@@ -1,0 +1,88 @@
+"""Seals and seal signatures: real ones verify over their slices, generations are told apart."""
+
+import pytest
+
+from e_seal.asn1 import tlv
+from e_seal.asn1.chain import verifies
+from e_seal.asn1.x509 import read_certificate
+from e_seal.ses.model import Seal, SesFormatError, SesVersionUnsupported
+from e_seal.ses.read import read_seal, read_signature
+from e_seal.ses.write import make_signature
+from kernel.crypto import sm3
+from tests.unit.e_seal.samples import NOW, SEAL_CODE, sample, world
+
+
+def maker_signed(seal: Seal) -> bool:
+    return verifies(read_certificate(seal.maker_certificate), seal.signed, seal.signature)
+
+
+def test_a_production_seal_verifies_over_its_own_bytes() -> None:
+    signature = read_signature(sample("seals/tax-jiangsu/Sign_0_SignedValue.dat"))
+    assert signature.seal.code == "32010600000001"
+    assert signature.seal.name == "国家税务总局江苏省税务局"
+    assert maker_signed(signature.seal)
+    signer = read_certificate(signature.signer_certificate)
+    assert verifies(signer, signature.signed, signature.signature)
+    assert not verifies(signer, signature.signed + b"\0", signature.signature)
+    assert signature.data_hash == sm3.digest(sample("seals/tax-jiangsu/Sign_0_Signature.xml"))
+    assert signer.raw in [item.certificate for item in signature.seal.signers]
+
+
+def test_v4_seal_files() -> None:
+    seal = read_seal(sample("seals/UserV4.esl"))
+    assert (seal.version, seal.picture.format) == (4, "PNG")
+    assert maker_signed(seal)
+    unsigned = read_seal(sample("seals/SESealData.DER"))
+    assert unsigned.extensions
+    assert not maker_signed(unsigned)
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("UserV1.esl", 1), ("UserV5.esl", 5), ("UserV5_ts.esl", 5)],
+)
+def test_other_generations_are_named(name: str, version: int) -> None:
+    with pytest.raises(SesVersionUnsupported) as caught:
+        read_seal(sample(f"seals/{name}"))
+    assert caught.value.version == version
+
+
+def test_cms_and_bare_signatures_are_named() -> None:
+    for inner in (tlv.oid("1.2.156.10197.6.1.4.2.2"), tlv.integer(5)):
+        with pytest.raises(SesVersionUnsupported):
+            read_signature(tlv.sequence(inner, tlv.integer(6)))
+
+
+def test_written_structures_are_read_back() -> None:
+    w = world()
+    seal = read_seal(w.seal)
+    assert (seal.code, seal.name) == (SEAL_CODE, "济南市行政审批服务局审批专用章")
+    assert seal.raw == w.seal
+    assert maker_signed(seal)
+    data = make_signature(w.seal, b"\7" * 32, "/Doc_0/Signs/Sign_0/Signature.xml", NOW, w.signer)
+    signature = read_signature(data)
+    assert signature.seal == seal
+    assert signature.signed_at == NOW
+    assert signature.data_hash == b"\7" * 32
+    assert signature.property_info == "/Doc_0/Signs/Sign_0/Signature.xml"
+    assert signature.timestamp is None
+    assert verifies(read_certificate(w.signer.certificate), signature.signed, signature.signature)
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_tagged_parts_in_both_modes(explicit: bool) -> None:
+    w = world()
+    extension = tlv.sequence(tlv.oid("1.2.3"), tlv.boolean(value=False), tlv.octet_string(b"x"))
+    plain = tlv.parse(make_signature(w.seal, bytes(32), "/x", NOW, w.signer)).children()
+    extensions = tlv.explicit(0, tlv.sequence(extension) if explicit else extension)
+    to_sign = tlv.sequence(plain[0].content, extensions)
+    stamp = tlv.explicit(0, tlv.bit_string(b"t")) if explicit else tlv.encode(0x80, b"\0t")
+    data = tlv.sequence(to_sign, *(node.raw for node in plain[1:]), stamp)
+    signature = read_signature(data)
+    assert [(e.oid, e.critical, e.value) for e in signature.extensions] == [("1.2.3", False, b"x")]
+    assert signature.timestamp == b"t"
+
+
+def test_trailing_bytes_are_refused() -> None:
+    with pytest.raises(SesFormatError):
+        read_seal(world().seal + b"\0")
