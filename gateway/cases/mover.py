@@ -1,4 +1,4 @@
-"""Moves a case from one state to the next: row, history and event in one transaction, or nothing."""
+"""Moves a case to its next state: row, history and event in one transaction, or nothing."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class CaseMover:
     ) -> Case:
         """Move a loaded case and return it as it is now.
 
-        Raises IllegalTransition naming the allowed states, and StaleVersion when somebody was faster.
+        Raises IllegalTransition naming the allowed states, StaleVersion when somebody was faster.
         """
         event = TABLE.event(case.state, new)
         columns: dict[str, Any] = {"state": new, **(changes or {})}

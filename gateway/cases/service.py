@@ -59,7 +59,10 @@ class CaseService:
         form: dict[str, str],
         channel: Channel,
     ) -> Case:
-        """Open a draft (暂存). Raises ItemNotFound, ApplicantNotEligible, FormInvalid for unknown fields."""
+        """Open a draft (暂存).
+
+        Raises ItemNotFound, ApplicantNotEligible, and FormInvalid for unknown fields.
+        """
         item = await self._catalog.get(item_code)
         require_eligible(item, applicant, ial)
         require_known_fields(item, form)

@@ -25,7 +25,6 @@ TABLE: Final = StateTable(
         (S.RECEIVED, S.NOT_ACCEPTED): "case.not_accepted",
         (S.RECEIVED, S.WITHDRAWN): "case.withdrawn",
         (S.ACCEPTED, S.REVIEWING): "case.review_started",
-        (S.ACCEPTED, S.AWAITING_PAYMENT): "case.payment_requested",
         (S.ACCEPTED, S.DECIDED): "case.decided",
         (S.ACCEPTED, S.WITHDRAWN): "case.withdrawn",
         (S.REVIEWING, S.AWAITING_PAYMENT): "case.payment_requested",

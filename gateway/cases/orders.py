@@ -1,0 +1,51 @@
+"""Orders the documents (文书) that a state change calls for; the worker makes and seals them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.cases.model import Case, Document, DocumentKind, DocumentState
+from gateway.cases.numbers import Numbering
+from gateway.cases.ports import DocumentRepository
+from gateway.catalog.model import Item
+from kernel.clock import Clock
+from kernel.ids import IdSource
+from kernel.work import Work
+
+DOCUMENT_TASK: Final = "case.document"
+FIRST_VERSION: Final = 1
+
+
+class DocumentOrders:
+    """Writes a document's row and its task in the transaction that needs the document."""
+
+    def __init__(
+        self,
+        *,
+        repository: DocumentRepository,
+        numbering: Numbering,
+        clock: Clock,
+        ids: IdSource,
+    ) -> None:
+        self._repository = repository
+        self._numbering = numbering
+        self._clock = clock
+        self._ids = ids
+
+    async def order(self, work: Work, case: Case, item: Item, kind: DocumentKind) -> bool:
+        """Order one document; False when the department has no seal and so issues none."""
+        if not item.department.seal_code:
+            return False
+        document = Document(
+            document_id=self._ids.new("doc"),
+            case_id=case.case_id,
+            kind=kind,
+            version=FIRST_VERSION,
+            number=await self._numbering.document_no(work, kind, case.region),
+            state=DocumentState.QUEUED,
+            created_at=self._clock.now(),
+        )
+        await self._repository.add(work, document)
+        payload = {"document_id": document.document_id, "case_id": case.case_id}
+        await work.enqueue(DOCUMENT_TASK, document.document_id, payload)
+        return True
