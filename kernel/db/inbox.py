@@ -1,0 +1,95 @@
+"""Keeps every verified message from outside once (收件箱), and the task that interprets it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from kernel.db.base import require_one, upsert
+from kernel.db.tables import inbox
+from kernel.db.work import connection, sql_work
+from kernel.work import Work
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message as it arrived."""
+
+    id: int
+    source: str
+    message_id: str
+    kind: str
+    body: bytes
+    headers: Mapping[str, str]
+    received_at: datetime
+    handled_at: datetime | None
+    outcome: str | None
+
+
+def _message(row: Row[Any]) -> Message:
+    return Message(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+async def add(
+    work: Work,
+    *,
+    source: str,
+    message_id: str,
+    kind: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    task_kind: str,
+) -> bool:
+    """Store a message and the task that will interpret it; False when it was here before.
+
+    The task has the kind ``task_kind``, the key ``<source>:<message_id>`` and the payload
+    ``{"inbox_id": …}``. ``headers`` must be chosen by the caller: none that carries a credential.
+    """
+    conn = connection(work)
+    row = upsert(conn, inbox).values(
+        source=source,
+        message_id=message_id,
+        kind=kind,
+        body=body,
+        headers=dict(headers),
+        received_at=sql_work(work).works.clock.now(),
+    )
+    row = row.on_conflict_do_nothing(index_elements=["source", "message_id"])
+    fresh: int | None = (await conn.execute(row.returning(inbox.c.id))).scalar_one_or_none()
+    if fresh is None:
+        return False
+    await work.enqueue(task_kind, f"{source}:{message_id}", {"inbox_id": fresh})
+    return True
+
+
+async def get(work: Work, inbox_id: int) -> Message | None:
+    """Return one message."""
+    found = await connection(work).execute(select(inbox).where(inbox.c.id == inbox_id))
+    row = found.first()
+    return None if row is None else _message(row)
+
+
+async def unhandled(work: Work, limit: int = 100, *, after: int = 0) -> Sequence[Message]:
+    """Return the oldest messages that nobody has interpreted yet."""
+    statement = (
+        select(inbox)
+        .where(inbox.c.handled_at.is_(None), inbox.c.id > after)
+        .order_by(inbox.c.id)
+        .limit(limit)
+    )
+    return [_message(row) for row in await connection(work).execute(statement)]
+
+
+async def mark(work: Work, inbox_id: int, outcome: str) -> None:
+    """Record what came of a message. Raises StaleVersion when that was recorded before."""
+    require_one(
+        await connection(work).execute(
+            update(inbox)
+            .where(inbox.c.id == inbox_id, inbox.c.handled_at.is_(None))
+            .values(handled_at=sql_work(work).works.clock.now(), outcome=outcome),
+        ),
+    )

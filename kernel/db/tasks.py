@@ -1,0 +1,291 @@
+"""Takes due tasks by lease, runs their steps, and decides what becomes of them (任务引擎)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import PurePath
+from typing import Literal
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from kernel.db import task_store as store
+from kernel.db.task_kinds import Kind, TaskRegistry
+from kernel.db.task_run import Abandon, LeaseLost, Run, Snooze
+from kernel.db.task_store import KindStats, Taken
+from kernel.db.wake import listening
+from kernel.db.work import SqlWorks
+from kernel.errors import Failure
+from kernel.work import require_no_open_work
+
+_log = logging.getLogger(__name__)
+
+Outcome = Literal["done", "released", "snoozed", "retried", "dead", "lost"]
+Observer = Callable[[str, Outcome, float], None]
+"""Told the kind, what became of the run, and the seconds that it took."""
+
+
+def unobserved(_kind: str, _outcome: Outcome, _seconds: float) -> None:
+    """Watch nothing."""
+
+
+class TaskEngine:
+    """One worker. Any number of them, in any number of processes, may share a database.
+
+    A task is taken for ``lease``, which is renewed while its step runs; when the worker dies,
+    others take the task once the lease has run out, at the step that was not committed. ``chance``
+    draws numbers from 0 to 1 for the waiting times. Clocks of the machines must agree to well
+    within ``lease``.
+    """
+
+    def __init__(
+        self,
+        works: SqlWorks,
+        registry: TaskRegistry,
+        *,
+        chance: Callable[[], float],
+        concurrency: int = 8,
+        lease: timedelta = timedelta(seconds=30),
+        poll: timedelta = timedelta(milliseconds=200),
+        grace: timedelta = timedelta(seconds=20),
+        observe: Observer = unobserved,
+    ) -> None:
+        self._works = works
+        self._registry = registry
+        self._chance = chance
+        self._concurrency = concurrency
+        self._lease = lease
+        self._poll = poll
+        self._grace = grace
+        self._observe = observe
+        self._worker = works.ids.new("wrk")
+        self._takes = 0
+        self._ticks: dict[str, datetime] = {}
+        self._running: dict[str, tuple[Run, asyncio.Task[None]]] = {}
+        self._lost: set[str] = set()
+        self._stopping = False
+        self._wake = asyncio.Event()
+
+    async def run_once(self) -> int:
+        """Take what is due, up to ``concurrency``, and run it; return how many were taken."""
+        require_no_open_work()
+        async with self._heartbeat():
+            taken = await self._start_due()
+            await asyncio.gather(*(task for _, task in self._running.values()))
+        return taken
+
+    async def run_forever(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set; then let steps finish for ``grace``, give back the rest."""
+        require_no_open_work()
+        self._stopping = False
+        unsubscribe = self._works.on_commit("task", self._wake.set)
+        stopper = asyncio.create_task(self._stop_on(stop))
+        try:
+            async with self._heartbeat(), listening(self._works.database, "task", self._wake.set):
+                while not stop.is_set():
+                    self._wake.clear()
+                    if not await self._start_due_or_wait():
+                        with suppress(TimeoutError):
+                            async with asyncio.timeout(self._poll.total_seconds()):
+                                await self._wake.wait()
+                await self._drain()
+        finally:
+            unsubscribe()
+            stopper.cancel()
+
+    async def replay(self, kind: str, key: str) -> bool:
+        """Make a DEAD task due again at the step that failed; False when there is no such one."""
+        async with self._works.begin() as work:
+            return await store.replay(work, kind, key)
+
+    async def stats(self) -> dict[str, KindStats]:
+        """Return depth, lateness, attempts and dead tasks per kind."""
+        async with self._works.read() as work:
+            return await store.stats(work, self._works.clock.now())
+
+    async def _stop_on(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._stopping = True
+        self._wake.set()
+
+    async def _start_due_or_wait(self) -> int:
+        try:
+            return await self._start_due()
+        except (Failure, SQLAlchemyError, OSError) as exc:
+            # The worker outlives the database: it waits and asks again.
+            _log.warning("tasks_not_taken", extra={"reason": type(exc).__name__})
+            await asyncio.sleep(1.0)
+            return 0
+
+    async def _start_due(self) -> int:
+        free = self._concurrency - len(self._running)
+        if free <= 0:
+            return 0
+        now = self._works.clock.now()
+        await self._start_ticks(now)
+        kinds = self._registry.kinds.keys()
+        # Asked first without a lock: an idle worker must not keep SQLite's only writer busy.
+        async with self._works.read() as work:
+            if not await store.anything_due(work, kinds, now):
+                return 0
+        self._takes += 1
+        async with self._works.begin() as work:
+            found = await store.take(
+                work,
+                kinds,
+                owner=f"{self._worker}.{self._takes}",
+                now=now,
+                lease=self._lease,
+                limit=free,
+            )
+        for taken in found:
+            self._start(taken)
+        return len(found)
+
+    async def _start_ticks(self, now: datetime) -> None:
+        for cron in self._registry.crons:
+            tick = cron.tick(now)
+            if self._ticks.get(cron.kind) != tick:
+                async with self._works.begin() as work:
+                    await work.enqueue(cron.kind, tick.isoformat(), due=tick)
+                self._ticks[cron.kind] = tick
+
+    def _start(self, taken: Taken) -> None:
+        kind = self._registry.kinds[taken.kind]
+        run = Run(taken, self._works, len(kind.steps), self._lease)
+        # One take may hold many tasks, and a task may be taken twice: both together are unique.
+        name = f"{taken.owner}.{taken.id}"
+        task = asyncio.create_task(self._work(run, kind, name, taken), name=name)
+        self._running[name] = (run, task)
+        task.add_done_callback(lambda _: self._finished(name))
+
+    def _finished(self, name: str) -> None:
+        self._running.pop(name, None)
+        self._lost.discard(name)
+        self._wake.set()
+
+    async def _work(self, run: Run, kind: Kind, name: str, taken: Taken) -> None:
+        began = self._works.clock.monotonic()
+        outcome: Outcome = "lost"
+        try:
+            outcome = await self._steps(run, kind, taken)
+        except LeaseLost:
+            _log.warning("task_lease_lost", extra={"kind": kind.name, "task": run.id})
+        except asyncio.CancelledError:
+            if name not in self._lost:
+                outcome = "released"
+                with suppress(Failure, SQLAlchemyError, OSError):  # the lease runs out by itself
+                    await self._give_back(run, taken)
+        except (Failure, SQLAlchemyError, OSError) as exc:
+            # What became of the run could not be recorded: the lease runs out by itself.
+            _log.warning("task_not_recorded", extra={"reason": type(exc).__name__, "task": run.id})
+        self._observe(kind.name, outcome, self._works.clock.monotonic() - began)
+
+    async def _give_back(self, run: Run, taken: Taken) -> None:
+        async with self._works.begin() as work:
+            await store.give_back(work, taken, run.step, self._works.clock.now())
+
+    async def _steps(self, run: Run, kind: Kind, taken: Taken) -> Outcome:
+        if run.attempt > kind.max_attempts:
+            return await self._bury(run, taken, "lease_expired", "the worker died at every attempt")
+        if run.step >= len(kind.steps):
+            return await self._bury(run, taken, "unknown_step", f"step {run.step} does not exist")
+        try:
+            while run.step < len(kind.steps):
+                before = run.step
+                await kind.steps[before](run)
+                if run.step == before:
+                    async with run.checkpoint():
+                        pass
+                if self._stopping and run.step < len(kind.steps):
+                    await self._give_back(run, taken)
+                    return "released"
+        except LeaseLost:
+            raise
+        except Snooze as snooze:
+            due = snooze.due(self._works.clock.now())
+            async with self._works.begin() as work:
+                await store.give_back(work, taken, run.step, due)
+            return "snoozed"
+        except Abandon as given_up:
+            return await self._bury(run, taken, given_up.code, given_up.detail)
+        except Exception as exc:  # noqa: BLE001
+            # The edge of the process: whatever a step raises is recorded, and tried again or not.
+            return await self._failed(run, kind, taken, exc)
+        return "done"
+
+    async def _failed(self, run: Run, kind: Kind, taken: Taken, error: Exception) -> Outcome:
+        code, detail = described(error)
+        _log.warning(
+            "task_failed",
+            extra={"kind": kind.name, "task": run.id, "step": run.step, "code": code},
+        )
+        if run.attempt >= kind.max_attempts:
+            return await self._bury(run, taken, code, detail)
+        delay = kind.backoff.delay(run.attempt, self._chance())
+        if isinstance(error, Failure) and error.retry_after is not None:
+            delay = max(delay, timedelta(seconds=error.retry_after))
+        due = self._works.clock.now() + delay
+        async with self._works.begin() as work:
+            await store.retry(work, taken, run.step, due=due, code=code, detail=detail)
+        return "retried"
+
+    async def _bury(self, run: Run, taken: Taken, code: str, detail: str) -> Outcome:
+        now = self._works.clock.now()
+        async with self._works.begin() as work:
+            await store.bury(work, taken, run.step, now=now, code=code, detail=detail)
+        _log.error("task_dead", extra={"kind": run.kind, "task": run.id, "code": code})
+        return "dead"
+
+    @asynccontextmanager
+    async def _heartbeat(self) -> AsyncIterator[None]:
+        beating = asyncio.create_task(self._beat())
+        try:
+            yield
+        finally:
+            beating.cancel()
+            with suppress(asyncio.CancelledError):
+                await beating
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            leases = {(run.id, run.owner) for run, _ in self._running.values()}
+            if not leases:
+                continue
+            try:
+                async with self._works.begin() as work:
+                    held = await store.renew(work, leases, self._works.clock.now() + self._lease)
+            except (Failure, SQLAlchemyError, OSError) as exc:
+                _log.warning("leases_not_renewed", extra={"reason": type(exc).__name__})
+                continue
+            for name, (run, task) in tuple(self._running.items()):
+                if (run.id, run.owner) in leases - held:
+                    self._lost.add(name)
+                    task.cancel()
+
+    async def _drain(self) -> None:
+        tasks = [task for _, task in self._running.values()]
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=self._grace.total_seconds())
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+
+
+def described(error: Exception) -> tuple[str, str]:
+    """Return a code and a text for an error; the text of a foreign error may hold personal data.
+
+    So only its type and the place where it was raised are told.
+    """
+    if isinstance(error, Failure):
+        return error.code, error.detail
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
+    return "unexpected_error", f"{type(error).__name__} at {place}"
