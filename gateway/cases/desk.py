@@ -1,4 +1,4 @@
-"""What staff do with a case: receive, accept or refuse it, review it, decide it (受理、审查、决定)."""
+"""What staff do with a case: receive, accept, review and decide it (受理、审查、决定)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class DeskService:
     async def worklist(
         self, scope: StaffScope, state: CaseState, cursor: str | None, limit: int
     ) -> Page[CaseLine]:
-        """Return a page of the cases in one state that this member of staff may see, oldest first."""
+        """Return a page of the scope's cases in one state, oldest first."""
         after = str(decode_cursor(cursor, (str,))[0]) if cursor else ""
         async with self._works.read() as work:
             rows = await self._repository.worklist(work, scope, state, after, limit + 1)
@@ -84,7 +84,7 @@ class DeskService:
             return case
 
     async def reject(self, case_id: str, scope: StaffScope, reason: str) -> Case:
-        """Do not accept a case (不予受理), with the reason. Raises ReasonMissing, IllegalTransition."""
+        """Do not accept a case (不予受理). Raises ReasonMissing, IllegalTransition."""
         changes = {"outcome": Outcome.NOT_ACCEPTED, "reason": require_reason(reason)}
         async with self._works.begin() as work:
             case = await self._mover.in_scope(work, case_id, scope)

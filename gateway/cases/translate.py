@@ -1,0 +1,101 @@
+"""The one place where two domains' types meet: who logged in becomes applicant, holder, payer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import e_license
+import payments
+from gateway.cases.model import Applicant, Case, StaffScope
+from gateway.catalog.model import ApplicantType, FeeRule, Item
+from identity import IdType, Principal, StaffMember, StaffRole
+
+_DOCUMENT_TYPES: Final[Mapping[IdType, e_license.IdDocType]] = {
+    IdType.RESIDENT_ID: e_license.IdDocType.CITIZEN_ID,
+    IdType.HK_MACAO_PERMIT: e_license.IdDocType.HONG_KONG_MACAO_TRAVEL_PERMIT,
+    IdType.TAIWAN_PERMIT: e_license.IdDocType.TAIWAN_TRAVEL_PERMIT,
+    IdType.FOREIGN_PERMANENT: e_license.IdDocType.FOREIGN_PERMANENT_RESIDENT,
+}
+_WHOLE_REGION: Final = frozenset({StaffRole.CLERK, StaffRole.OPS, StaffRole.AUDITOR})
+FEE_VERSION: Final = "1"
+
+
+def applicant_of(principal: Principal) -> Applicant:
+    """Return who applies: the organisation where somebody acts for one, else the person."""
+    person = principal.person
+    if principal.org is not None:
+        return Applicant(
+            type=ApplicantType.LEGAL_PERSON,
+            name=principal.org.name,
+            id_type=e_license.IdDocType.UNIFIED_SOCIAL_CREDIT_CODE,
+            id_number=principal.org.uscc,
+            operator_name=person.name,
+            operator_id_number=person.id_number,
+            mobile=person.mobile or "",
+        )
+    return Applicant(
+        type=ApplicantType.NATURAL_PERSON,
+        name=person.name,
+        id_type=_DOCUMENT_TYPES[person.id_type],
+        id_number=person.id_number,
+        operator_name=person.name,
+        operator_id_number=person.id_number,
+        mobile=person.mobile or "",
+    )
+
+
+def holder_of(applicant: Applicant) -> e_license.Holder:
+    """Return whose licences may replace materials: the applicant's own."""
+    return e_license.Holder(e_license.IdDocType(applicant.id_type), applicant.id_number)
+
+
+def purpose_of(
+    item: Item,
+    reference: str,
+    basis: e_license.AuthBasis = e_license.AuthBasis.HOLDER_ONLINE_CONSENT,
+) -> e_license.Purpose:
+    """Return why a licence is read: always filled from the item and the case, never by a client."""
+    return e_license.Purpose(
+        item_code=item.code,
+        item_name=item.name[:200],
+        reference=reference,
+        cause=f"办理“{item.name}”免提交材料"[:200],
+        auth_basis=basis,
+    )
+
+
+def order_of(case: Case, item: Item) -> payments.BillOrder:
+    """Return what is to be billed for a case: quantity × standard per fee."""
+    form = case.content.form
+    applicant = case.content.applicant
+    by_person = applicant.type is ApplicantType.NATURAL_PERSON
+    return payments.BillOrder(
+        reference=case.case_id,
+        fee_version=FEE_VERSION,
+        payer=payments.Payer(
+            name=applicant.name,
+            mobile=applicant.mobile,
+            credit_code="" if by_person else applicant.id_number,
+        ),
+        items=tuple(_line(fee, form) for fee in item.fees),
+    )
+
+
+def _line(fee: FeeRule, form: dict[str, str]) -> payments.BillItem:
+    return payments.BillItem(
+        item_code=fee.code,
+        name=fee.name,
+        amount_fen=fee.amount(form),
+        quantity=fee.quantity(form),
+        unit=fee.unit,
+    )
+
+
+def scope_of(member: StaffMember) -> StaffScope:
+    """Return what a member of staff may see: clerks their region, others their own department."""
+    return StaffScope(
+        actor=f"staff:{member.id}",
+        region=member.region,
+        department="" if member.role in _WHOLE_REGION else member.department,
+    )
