@@ -1,4 +1,4 @@
-"""What every kind of test may ask for: a frozen clock, countable ids and fresh databases of both kinds."""
+"""What every kind of test may ask for: a frozen clock, countable ids, fresh databases."""
 
 from __future__ import annotations
 
@@ -91,8 +91,6 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def works(
-    database: Database, frozen_clock: FrozenClock, sequential_ids: SequentialIds
-) -> SqlWorks:
+def works(database: Database, frozen_clock: FrozenClock, sequential_ids: SequentialIds) -> SqlWorks:
     """Units of work on a fresh database."""
     return SqlWorks(database, frozen_clock, sequential_ids)

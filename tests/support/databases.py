@@ -17,7 +17,7 @@ TEMPLATE = "onewindow_template"
 
 
 def migrate(url: str) -> None:
-    """Bring a database to the newest revision, whether or not an event loop belongs to this thread."""
+    """Bring a database to the newest revision, on a thread that has no event loop yet."""
     failure: list[BaseException] = []
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for one test session: the wheel's, else the system's, else a clear failure."""
+"""A PostgreSQL server for one test session: the wheel's, else the system's, else a failure."""
 
 from __future__ import annotations
 
@@ -53,7 +53,15 @@ class Server:
 
     def psql(self, statement: str) -> str:
         """Run one statement as superuser and return what it prints."""
-        command = [self.binaries / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
+        command: list[str | Path] = [
+            self.binaries / "psql",
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-v",
+            "ON_ERROR_STOP=1",
+        ]
         command += ["-h", self.socket, "-U", SUPERUSER, "-d", "postgres", "-c", statement]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -81,7 +89,7 @@ def _system() -> Path | None:
 
 
 def _runs(binaries: Path, user: str | None) -> bool:
-    command = [binaries / "postgres", "--version"]
+    command: list[str | Path] = [binaries / "postgres", "--version"]
     try:
         done = subprocess.run(command, capture_output=True, check=False, user=user, cwd="/")
     except OSError:
@@ -146,7 +154,7 @@ def running_server() -> Iterator[Server]:
                 shutil.chown(folder, user)
         _init(binaries, data, user)
         settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
-        command = [binaries / "postgres", "-D", data, "-k", socket, *settings]
+        command: list[str | Path] = [binaries / "postgres", "-D", data, "-k", socket, *settings]
         with (
             log.open("wb") as output,
             subprocess.Popen(
@@ -168,17 +176,23 @@ def running_server() -> Iterator[Server]:
 
 
 def _init(binaries: Path, data: Path, user: str | None) -> None:
-    command = [binaries / "initdb", "-D", data, "-U", SUPERUSER, "--auth=trust", "--no-sync"]
+    command: list[str | Path] = [
+        binaries / "initdb",
+        "-D",
+        data,
+        "-U",
+        SUPERUSER,
+        "--auth=trust",
+        "--no-sync",
+    ]
     command += ["--encoding=UTF8", "--locale=C", "--no-instructions"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, user=user, cwd="/"
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, user=user, cwd="/")
     if done.returncode:
         raise NoPostgresError(f"initdb failed: {done.stderr.strip()}")
 
 
 def _wait(server: Server, keeper: subprocess.Popen[bytes], log: Path) -> None:
-    ready = [server.binaries / "pg_isready", "-q", "-h", server.socket]
+    ready: list[str | Path] = [server.binaries / "pg_isready", "-q", "-h", server.socket]
     deadline = time.monotonic() + START_TIMEOUT_S
     while subprocess.run(ready, check=False).returncode:
         if keeper.poll() is not None or time.monotonic() > deadline:
