@@ -9,6 +9,7 @@ from e_license.errors import (
     LicenceNotUsable,
 )
 from e_license.model import (
+    AnswerStatus,
     AuthBasis,
     FetchRequest,
     Holder,
@@ -16,6 +17,7 @@ from e_license.model import (
     Licence,
     LicenceAnswer,
     LicenceDocument,
+    LicenceState,
     LicenceUse,
     LookupRequest,
     Purpose,
@@ -23,10 +25,11 @@ from e_license.model import (
 from e_license.options import LicenceOptions
 from e_license.ports import PORT_VERSION, LicenceProvider, LicenceRepository, SubjectHash
 from e_license.service import RECORDED, LicenceService
-from e_license.states import ADVICE, STATE_TEXTS, AnswerStatus, LicenceState
+from e_license.states import ADVICE, ADVICE_NOT_USABLE, STATE_TEXTS, advice
 
 __all__ = [
     "ADVICE",
+    "ADVICE_NOT_USABLE",
     "PORT_VERSION",
     "RECORDED",
     "STATE_TEXTS",
@@ -53,4 +56,5 @@ __all__ = [
     "LookupRequest",
     "Purpose",
     "SubjectHash",
+    "advice",
 ]

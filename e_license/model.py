@@ -10,9 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from e_license.errors import InvalidHolder, InvalidPurpose
-from e_license.states import ADVICE, ADVICE_NOT_USABLE, AnswerStatus, LicenceState
 from kernel.crypto import sm3
-from kernel.errors import Text
 from kernel.gbcodes import CheckVerdict
 from kernel.work import MAX_REFERENCE
 
@@ -54,6 +52,33 @@ class AuthBasis(StrEnum):
     HOLDER_ONLINE_CONSENT = "HOLDER_ONLINE_CONSENT"
     ENTRUSTED = "ENTRUSTED"
     BY_DUTY = "BY_DUTY"
+
+
+class LicenceState(StrEnum):
+    """证照状态. Systems agree on no code list: adapters map their own codes to these and keep the
+    raw one.
+    """
+
+    VALID = "VALID"
+    NOT_ACTIVE = "NOT_ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    EXPIRED = "EXPIRED"
+    SUPERSEDED = "SUPERSEDED"
+    TRANSFERRED_OUT = "TRANSFERRED_OUT"
+    CANCELLED = "CANCELLED"
+    WITHDRAWN = "WITHDRAWN"
+    REVOKED = "REVOKED"
+    INVALID_OTHER = "INVALID_OTHER"
+
+
+class AnswerStatus(StrEnum):
+    """What came of a question for a licence (查询结果)."""
+
+    FOUND = "FOUND"
+    NOT_FOUND = "NOT_FOUND"
+    PENDING = "PENDING"
+    DENIED = "DENIED"
+    UNAVAILABLE = "UNAVAILABLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +171,6 @@ class LicenceAnswer:
     def usable(self, on: date) -> tuple[Licence, ...]:
         """Return the licences that may replace a paper material on a day in Beijing."""
         return tuple(licence for licence in self.licences if licence.may_replace_paper(on))
-
-    def advice(self, on: date) -> Text:
-        """Return what the applicant can do now."""
-        if self.status is AnswerStatus.FOUND and not self.usable(on):
-            return ADVICE_NOT_USABLE
-        return ADVICE[self.status]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
-from e_license.model import Access, LicenceDocument, LicenceUse
-from e_license.states import LicenceState
+from e_license.model import Access, LicenceDocument, LicenceState, LicenceUse
 from e_license.tables import access_log, uses
 from kernel.db.base import upsert
 from kernel.db.work import connection

@@ -14,18 +14,19 @@ from typing import Final, TypeVar
 from e_license.errors import LicenceNotFound, LicenceNotSupported
 from e_license.model import (
     Access,
+    AnswerStatus,
     FetchRequest,
     Holder,
     Licence,
     LicenceAnswer,
     LicenceDocument,
+    LicenceState,
     LicenceUse,
     LookupRequest,
     Operation,
 )
 from e_license.options import LicenceOptions
 from e_license.ports import LicenceProvider, LicenceRepository, SubjectHash
-from e_license.states import AnswerStatus, LicenceState
 from kernel.clock import Clock
 from kernel.errors import Failure, UpstreamError, UpstreamProtocolError
 from kernel.ids import IdSource

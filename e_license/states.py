@@ -5,38 +5,11 @@ applicant.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
+from datetime import date
 from typing import Final
 
+from e_license.model import AnswerStatus, LicenceAnswer, LicenceState
 from kernel.errors import Text
-
-
-class LicenceState(StrEnum):
-    """证照状态. Systems agree on no code list: adapters map their own codes to these and keep the
-    raw one.
-    """
-
-    VALID = "VALID"
-    NOT_ACTIVE = "NOT_ACTIVE"
-    SUSPENDED = "SUSPENDED"
-    EXPIRED = "EXPIRED"
-    SUPERSEDED = "SUPERSEDED"
-    TRANSFERRED_OUT = "TRANSFERRED_OUT"
-    CANCELLED = "CANCELLED"
-    WITHDRAWN = "WITHDRAWN"
-    REVOKED = "REVOKED"
-    INVALID_OTHER = "INVALID_OTHER"
-
-
-class AnswerStatus(StrEnum):
-    """What came of a question for a licence (查询结果)."""
-
-    FOUND = "FOUND"
-    NOT_FOUND = "NOT_FOUND"
-    PENDING = "PENDING"
-    DENIED = "DENIED"
-    UNAVAILABLE = "UNAVAILABLE"
-
 
 STATE_TEXTS: Final[Mapping[LicenceState, Text]] = {
     LicenceState.VALID: Text("有效", "Valid"),
@@ -78,3 +51,10 @@ ADVICE_NOT_USABLE: Final = Text(
     "查到的证照目前不能代替纸质材料，请到发证部门处理，或者上传有效证照的照片或扫描件。",
     "The licence we found cannot replace the paper now. See its issuer, or upload a valid one.",
 )
+
+
+def advice(answer: LicenceAnswer, on: date) -> Text:
+    """Return what the applicant can do now; ``on`` is the day in Beijing."""
+    if answer.status is AnswerStatus.FOUND and not answer.usable(on):
+        return ADVICE_NOT_USABLE
+    return ADVICE[answer.status]
