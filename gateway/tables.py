@@ -4,6 +4,7 @@
 import e_license.tables  # noqa: F401 - the import is the effect
 import identity.tables  # noqa: F401 - the import is the effect
 import kernel.db.tables  # noqa: F401 - the import is the effect
+import payments.tables  # noqa: F401 - the import is the effect
 from kernel.db.base import metadata
 
 __all__ = ["metadata"]

@@ -1,0 +1,357 @@
+"""What a non-tax payment is made of: bills, items, attempts, and the facts of the finance side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from kernel.money import Fen, fen, total
+
+MAX_REFERENCE: Final = 64
+"""Longest reference and fee version, in characters."""
+NOTHING: Final = Fen(0)
+MAX_CODE: Final = 16
+"""Longest code of an upstream's refusal that is kept, in characters."""
+
+
+class PayState(StrEnum):
+    """Has the payer paid (缴款状态)."""
+
+    ISSUING = "issuing"
+    PENDING = "pending"
+    PAYING = "paying"
+    PAID = "paid"
+    VOIDING = "voiding"
+    VOIDED = "voided"
+    EXPIRED = "expired"
+    REVERSED = "reversed"
+    ISSUE_FAILED = "issue_failed"
+
+
+class FundState(StrEnum):
+    """Where the money is (到账, 入库)."""
+
+    NONE = "none"
+    RECEIVED = "received"
+    TREASURY = "treasury"
+
+
+class ReceiptState(StrEnum):
+    """Life of the fiscal e-receipt (财政电子票据)."""
+
+    NONE = "none"
+    NUMBERED = "numbered"
+    ISSUING = "issuing"
+    ISSUED = "issued"
+    RED = "red"
+    FAILED = "failed"
+
+
+class RefundState(StrEnum):
+    """Life of the refund (退付)."""
+
+    NONE = "none"
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    SENT = "sent"
+    PARTIAL = "partial"
+    FULL = "full"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+class ReconState(StrEnum):
+    """What the daily reconciliation (对账) said."""
+
+    UNCHECKED = "unchecked"
+    MATCHED = "matched"
+    LONG = "long"
+    SHORT = "short"
+    AMOUNT_DIFF = "amount_diff"
+    RESOLVED = "resolved"
+
+
+class PublicStatus(StrEnum):
+    """The one status that portals see, derived from the five axes."""
+
+    ISSUING = "issuing"
+    ISSUE_FAILED = "issue_failed"
+    PENDING = "pending"
+    PAYING = "paying"
+    PAID = "paid"
+    RECEIVED = "received"
+    RECEIPTED = "receipted"
+    VOIDED = "voided"
+    EXPIRED = "expired"
+    REVERSED = "reversed"
+    REFUNDED = "refunded"
+
+
+class BillException(StrEnum):
+    """Something that a person must look at; never changes what was paid (异常标记)."""
+
+    AMOUNT_MISMATCH = "amount_mismatch"
+    ACCOUNT_MISMATCH = "account_mismatch"
+    LATE_PAYMENT = "late_payment"
+    EXCESS_PAYMENT = "excess_payment"
+    TRANSACTION_REUSED = "transaction_reused"
+
+
+class Closing(StrEnum):
+    """Why a bill is being voided: on a wish, or because its deadline passed."""
+
+    VOID = "void"
+    EXPIRE = "expire"
+
+
+class Channel(StrEnum):
+    """How the payer paid (缴款渠道); the upstream's own code is kept beside it."""
+
+    WECHAT = "wechat"
+    ALIPAY = "alipay"
+    UNIONPAY = "unionpay"
+    QR_AGGREGATE = "qr_aggregate"
+    BANK_COUNTER = "bank_counter"
+    NET_BANK = "net_bank"
+    POS = "pos"
+    SELF_SERVICE = "self_service"
+    CASH = "cash"
+    TRANSFER = "transfer"
+    OTHER = "other"
+
+
+class FactSource(StrEnum):
+    """Which way a payment fact reached us."""
+
+    PUSH = "push"
+    QUERY = "query"
+    RECON = "recon"
+
+
+class AttemptState(StrEnum):
+    """One try to pay a bill (缴款尝试)."""
+
+    CREATED = "created"
+    REDIRECTED = "redirected"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
+    EXCESS_SUCCESS = "excess_success"
+
+
+OPEN_ATTEMPTS: Final = frozenset(
+    {AttemptState.CREATED, AttemptState.REDIRECTED, AttemptState.UNKNOWN}
+)
+
+
+class UpstreamState(StrEnum):
+    """What the finance system says of a pay code (PayStats 0, 1, 2, or no such bill)."""
+
+    UNPAID = "unpaid"
+    PAID = "paid"
+    VOIDED = "voided"
+    NOT_FOUND = "not_found"
+
+
+class Outcome(StrEnum):
+    """What became of a payment fact."""
+
+    PAID = "paid"
+    PAID_LATE = "paid_late"
+    CONFIRMED = "confirmed"
+    """The bill was paid already and this fact names the same payment."""
+    DUPLICATE = "duplicate"
+    EXCESS = "excess"
+    AMOUNT_MISMATCH = "amount_mismatch"
+    ACCOUNT_MISMATCH = "account_mismatch"
+    TRANSACTION_REUSED = "transaction_reused"
+    UNMATCHED = "unmatched"
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the upstream is told that the fact is settled, so that it need not repeat it."""
+        return self not in {Outcome.UNMATCHED, Outcome.TRANSACTION_REUSED}
+
+
+@dataclass(frozen=True)
+class Payer:
+    """Who is to pay (缴款人); personal data, encrypted at rest and never part of an event."""
+
+    name: str = field(repr=False)
+    mobile: str = field(repr=False)
+    credit_code: str = field(default="", repr=False)
+    """统一社会信用代码 of an organisation; empty for a person."""
+
+
+@dataclass(frozen=True)
+class BillItem:
+    """One charged item (执收项目) of a bill."""
+
+    item_code: str
+    name: str
+    amount_fen: Fen
+    quantity: Decimal = Decimal(1)
+    unit: str = "次"
+
+
+@dataclass(frozen=True)
+class BillOrder:
+    """What a caller wants billed; ``(reference, fee_version)`` is its business key."""
+
+    reference: str
+    fee_version: str
+    payer: Payer
+    items: tuple[BillItem, ...]
+    deadline: datetime | None = None
+    """None takes the configured number of days."""
+    delay_fen: Fen = NOTHING
+    """滞纳金 known when the bill is raised, in 分."""
+    actor: str = "system"
+
+    @property
+    def original_fen(self) -> Fen:
+        """Return the sum of the items in 分 (OriAmt)."""
+        return total(item.amount_fen for item in self.items)
+
+
+@dataclass(frozen=True)
+class NoFeeDue:
+    """The answer for an order of zero: no pay code is asked for, nothing needs to be paid."""
+
+    reference: str
+    fee_version: str
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Who levies and where the money goes, as agreed with the finance system."""
+
+    division: str
+    agency: str
+    agency_name: str
+    account: str
+
+
+@dataclass(frozen=True)
+class Bill:
+    """A bill (缴款单) with its five axes; every stored change raises ``version`` by one."""
+
+    bill_id: str
+    reference: str
+    fee_version: str
+    pay_code: str
+    division: str
+    agency: str
+    account: str
+    payer: Payer
+    items: tuple[BillItem, ...]
+    original_fen: Fen
+    delay_fen: Fen
+    deadline: datetime
+    created_at: datetime
+    updated_at: datetime
+    pay_url: str = ""
+    pay: PayState = PayState.ISSUING
+    fund: FundState = FundState.NONE
+    receipt: ReceiptState = ReceiptState.NONE
+    refund: RefundState = RefundState.NONE
+    recon: ReconState = ReconState.UNCHECKED
+    exceptions: frozenset[BillException] = frozenset()
+    closing: Closing | None = None
+    paid_at: datetime | None = None
+    failure_code: str = ""
+    """The upstream's own code of the refusal that made the bill ISSUE_FAILED."""
+    version: int = 1
+
+    @property
+    def amount_fen(self) -> Fen:
+        """Return what is due in 分 (Amt = OriAmt + DelayAmt)."""
+        return fen(self.original_fen + self.delay_fen)
+
+    def flagged(self, *found: BillException) -> Bill:
+        """Return the bill with these exceptions added."""
+        return replace(self, exceptions=self.exceptions | frozenset(found))
+
+    def unflagged(self, *solved: BillException) -> Bill:
+        """Return the bill without these exceptions."""
+        return replace(self, exceptions=self.exceptions - frozenset(solved))
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try to pay; counter payments arrive as attempts that we did not open."""
+
+    attempt_id: str
+    bill_id: str
+    opened_here: bool
+    state: AttemptState
+    opened_at: datetime
+    tra_no: str = ""
+    """Transaction number (TraNoBus) of the money; empty while only a query told us of it."""
+    amount_fen: Fen | None = None
+    channel: Channel | None = None
+    channel_raw: str = ""
+    settled_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class PaymentFact:
+    """The finance side says that money for a pay code was received (缴款确认)."""
+
+    source: FactSource
+    pay_code: str
+    tra_no: str
+    """Empty when the source does not tell it (a status query)."""
+    amount_fen: Fen
+    paid_at: datetime | None
+    channel: Channel = Channel.OTHER
+    channel_raw: str = ""
+    account: str = ""
+    """The receiving account; empty when the source does not tell it."""
+    original_fen: Fen | None = None
+    delay_fen: Fen | None = None
+    """The parts of the amount, where the source tells them: a late fee may have grown."""
+
+    @property
+    def key(self) -> str:
+        """Return the key under which this fact is stored exactly once.
+
+        The amount is part of it, so that a corrected repeat of a wrong amount is a fact of its own.
+        """
+        return f"{self.source}:{self.pay_code}:{self.tra_no}:{self.amount_fen}"
+
+
+@dataclass(frozen=True)
+class UpstreamBill:
+    """The finance system's own view of a pay code; ``fact`` is set when it says paid."""
+
+    pay_code: str
+    state: UpstreamState
+    original_fen: Fen | None = None
+    delay_fen: Fen | None = None
+    amount_fen: Fen | None = None
+    fact: PaymentFact | None = None
+
+
+@dataclass(frozen=True)
+class UnmatchedPayment:
+    """Money reported for a pay code that we do not know (不明款)."""
+
+    pay_code: str
+    tra_no: str
+    amount_fen: Fen
+    source: FactSource
+    first_seen: datetime
+    times: int
+
+
+@dataclass(frozen=True)
+class Discrepancies:
+    """What people must look at: flagged bills and payments without a bill."""
+
+    bills: tuple[Bill, ...]
+    unmatched: tuple[UnmatchedPayment, ...]
