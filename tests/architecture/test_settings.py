@@ -10,16 +10,9 @@ from pydantic import BaseModel, SecretStr
 
 from tests.support.sources import PACKAGES, modules
 
-SECRET_WORDS = frozenset("secret secrets password passphrase token key keys credentials".split())
-    "secret",
-    "secrets",
-    "password",
-    "passphrase",
-    "token",
-    "key",
-    "keys",
-    "credentials",
-}
+SECRET_WORDS = frozenset(
+    ["secret", "secrets", "password", "passphrase", "token", "key", "keys", "credentials"]
+)
 READER = "gateway.settings"
 
 
