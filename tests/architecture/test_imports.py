@@ -27,6 +27,7 @@ VIOLATIONS = [
     ("gateway-uses-doors", "gateway/api/bad.py", "import payments.model"),
     ("upstreams-apart", "adapters/upstreams/one/bad.py", "import adapters.upstreams.two"),
     ("inside-adapters", "adapters/kit/bad.py", "import adapters.upstreams.one"),
+    ("inside-adapters", "adapters/sandbox/bad.py", "import adapters.kit"),
     ("simulators-apart", "adapters/upstreams/one/simulator.py", "import adapters.kit"),
     (
         "simulators-apart",

@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 
 from tests.support.sources import PACKAGES, modules
 
-SECRET_WORDS = frozenset(
+SECRET_WORDS = {"secret", "secrets", "password", "token", "key", "keys", "credentials"}
     ["secret", "secrets", "password", "passphrase", "token", "key", "keys", "credentials"]
 )
 READER = "gateway.settings"
