@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import SimpleNamespace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -38,6 +38,7 @@ READ_PIECE: Final = 64 * 1024
 TRACE_HEADER: Final = "x-trace-id"
 OPERATION_HEADER: Final = "x-onewindow-operation"
 
+Browser: TypeAlias = httpx.AsyncClient
 T = TypeVar("T")
 _current: Final[ContextVar[Attempt | None]] = ContextVar("attempt", default=None)
 
@@ -259,7 +260,7 @@ class _LimitedReader:
         return got
 
 
-def visitor(base_url: str = "") -> httpx.AsyncClient:
+def visitor(base_url: str = "") -> Browser:
     """Return a browser-like client that keeps cookies and follows no redirects, for simulators
     and journeys.
     """
