@@ -11,8 +11,6 @@ from pydantic import BaseModel, SecretStr
 from tests.support.sources import PACKAGES, modules
 
 SECRET_WORDS = {"secret", "secrets", "password", "token", "key", "keys", "credentials"}
-    ["secret", "secrets", "password", "passphrase", "token", "key", "keys", "credentials"]
-)
 READER = "gateway.settings"
 
 
