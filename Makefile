@@ -20,6 +20,7 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 setup: $(STAMP) ## Python environment with the pinned dependencies; does nothing when it is up to date
+	@:
 
 $(STAMP):
 	@requirements/setup "$(PYTHON)" "$(VENV)"
