@@ -82,8 +82,6 @@ def read_signature(node: Node) -> SealSignature:
     parts = node.sequence(4, 5)
     fields = parts[0].sequence(5, 6)
     seal = read_seal(fields[1])
-    if fields[0].integer() != seal.version:
-        raise SesFormatError("version of TBS_Sign differs from the seal's")
     return SealSignature(
         raw=node.raw,
         signed=parts[0].raw,

@@ -48,9 +48,25 @@ def test_other_generations_are_named(name: str, version: int) -> None:
 
 
 def test_cms_and_bare_signatures_are_named() -> None:
-    for inner in (tlv.oid("1.2.156.10197.6.1.4.2.2"), tlv.integer(5)):
+    cms = tlv.sequence(tlv.oid("1.2.156.10197.6.1.4.2.2"), tlv.explicit(0, tlv.sequence()))
+    for data in (cms, tlv.sequence(tlv.integer(5), tlv.integer(6))):
         with pytest.raises(SesVersionUnsupported):
-            read_signature(tlv.sequence(inner, tlv.integer(6)))
+            read_signature(data)
+
+
+def test_versions_that_contradict_each_other_are_malformed() -> None:
+    w = world()
+    good = make_signature(w.seal, bytes(32), "/x", NOW, w.signer)
+    version = tlv.ia5("ES") + tlv.integer(4)
+    assert good.count(version) == 1
+    for wrong in (
+        good.replace(version, tlv.ia5("ES") + tlv.integer(5)),
+        good.replace(version, tlv.ia5("ES") + tlv.integer(7)),
+        good.replace(tlv.integer(4) + w.seal, tlv.integer(5) + w.seal),
+    ):
+        with pytest.raises(SesFormatError) as caught:
+            read_signature(wrong)
+        assert not isinstance(caught.value, SesVersionUnsupported)
 
 
 def test_written_structures_are_read_back() -> None:

@@ -1,0 +1,93 @@
+"""The vocabulary of seal verification: what was found, how grave it is, what follows from it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Code(StrEnum):
+    """What a check found; codes are stable, ``W_`` marks a warning."""
+
+    OFD_MALFORMED = "OFD_MALFORMED"
+    OFD_UNSAFE = "OFD_UNSAFE"
+    NOT_SIGNED = "NOT_SIGNED"
+    SES_FORMAT_INVALID = "SES_FORMAT_INVALID"
+    SES_VERSION_UNSUPPORTED = "SES_VERSION_UNSUPPORTED"
+    ALG_UNSUPPORTED = "ALG_UNSUPPORTED"
+    SIGNATURE_INVALID = "SIGNATURE_INVALID"
+    SIGNER_NOT_IN_SEAL = "SIGNER_NOT_IN_SEAL"
+    SEAL_FORMAT_INVALID = "SEAL_FORMAT_INVALID"
+    SEAL_SIGNATURE_INVALID = "SEAL_SIGNATURE_INVALID"
+    SEAL_MAKER_UNTRUSTED = "SEAL_MAKER_UNTRUSTED"
+    SEAL_EXPIRED = "SEAL_EXPIRED"
+    SIGNER_CHAIN_UNTRUSTED = "SIGNER_CHAIN_UNTRUSTED"
+    SIGNER_KEY_USAGE = "SIGNER_KEY_USAGE"
+    CHAIN_UNCHECKED = "CHAIN_UNCHECKED"
+    SIGN_TIME_OUTSIDE_CERT = "SIGN_TIME_OUTSIDE_CERT"
+    SIGN_TIME_OUTSIDE_SEAL = "SIGN_TIME_OUTSIDE_SEAL"
+    SIGN_TIME_IMPLAUSIBLE = "SIGN_TIME_IMPLAUSIBLE"
+    DATA_HASH_MISMATCH = "DATA_HASH_MISMATCH"
+    PROPERTY_PATH_MISMATCH = "PROPERTY_PATH_MISMATCH"
+    REF_MISSING = "REF_MISSING"
+    REF_MODIFIED = "REF_MODIFIED"
+    SEAL_FILE_MISMATCH = "SEAL_FILE_MISMATCH"
+    SEAL_CODE_MISMATCH = "SEAL_CODE_MISMATCH"
+    STAMP_ANNOT_INVALID = "STAMP_ANNOT_INVALID"
+    COVERAGE_PARTIAL = "COVERAGE_PARTIAL"
+    SEAL_REVOKED = "SEAL_REVOKED"
+    W_RAW_RS = "W_RAW_RS"
+    W_SEAL_CREATE_DATE = "W_SEAL_CREATE_DATE"
+    W_TIME_SKEW = "W_TIME_SKEW"
+    W_SIGNER_EXPIRED_NOW = "W_SIGNER_EXPIRED_NOW"
+    W_PROPERTY_PATH = "W_PROPERTY_PATH"
+    W_UNKNOWN_CRITICAL_EXT = "W_UNKNOWN_CRITICAL_EXT"
+    W_TIMESTAMP_UNCHECKED = "W_TIMESTAMP_UNCHECKED"
+    W_ENTRY_UNSIGNED = "W_ENTRY_UNSIGNED"
+    W_STATUS_UNKNOWN = "W_STATUS_UNKNOWN"
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether the result stands in spite of it."""
+        return self.value.startswith("W_")
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it says that something could not be checked here."""
+        return self in _UNDECIDED
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it alone makes the result INVALID."""
+        return not self.is_warning and not self.is_undecided
+
+
+_UNDECIDED: Final = frozenset({Code.SES_VERSION_UNSUPPORTED, Code.CHAIN_UNCHECKED})
+
+
+class Verdict(StrEnum):
+    """The result of a verification (验章结果)."""
+
+    VALID = "VALID"
+    VALID_WITH_WARNINGS = "VALID_WITH_WARNINGS"
+    INVALID = "INVALID"
+    INDETERMINATE = "INDETERMINATE"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact found; ``paths`` are package entries that it concerns."""
+
+    code: Code
+    detail: str = ""
+    paths: tuple[str, ...] = ()
+
+
+def verdict(findings: Iterable[Finding]) -> Verdict:
+    """A failure makes INVALID, else a gap makes INDETERMINATE, else a warning is told."""
+    codes = {finding.code for finding in findings}
+    if any(code.is_failure for code in codes):
+        return Verdict.INVALID
+    if any(code.is_undecided for code in codes):
+        return Verdict.INDETERMINATE
+    return Verdict.VALID_WITH_WARNINGS if codes else Verdict.VALID
