@@ -1,0 +1,146 @@
+"""Plain ASGI around every request: trace id, dead-line, one log line, metrics, safe headers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
+from typing import Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Histogram
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.api.problems import MEDIA_TYPE, BodyTooLarge, english, problem
+from kernel.clock import Clock
+from kernel.ids import IdSource
+
+_log = structlog.get_logger("access")
+_TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SAFE_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_NOT_CACHED: Final = (b"cache-control", b"no-store")
+
+Deadline = Callable[[float], AbstractAsyncContextManager[None]]
+
+
+class Surroundings:
+    """The outermost layer of the application."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        clock: Clock,
+        ids: IdSource,
+        trace_id: ContextVar[str],
+        deadline: Deadline,
+        deadline_seconds: float,
+        metrics: CollectorRegistry,
+    ) -> None:
+        self._app = app
+        self._clock = clock
+        self._ids = ids
+        self._trace_id = trace_id
+        self._deadline = deadline
+        self._seconds = deadline_seconds
+        self._timing = Histogram(
+            "onewindow_http_request_seconds",
+            "Time to answer a request, by route and status class",
+            ("method", "route", "status"),
+            buckets=_BUCKETS,
+            registry=metrics,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        trace_id = self._trace(scope)
+        scope["trace_id"] = trace_id
+        mark = self._trace_id.set(trace_id)
+        started = self._clock.monotonic()
+        answer = _Answer(scope, send, trace_id)
+        try:
+            with structlog.contextvars.bound_contextvars(trace_id=trace_id):
+                async with self._deadline(self._seconds):
+                    await self._app(scope, receive, answer.send)
+                self._note(scope, answer.status, self._clock.monotonic() - started)
+        finally:
+            self._trace_id.reset(mark)
+
+    def _trace(self, scope: Scope) -> str:
+        for name, value in scope["headers"]:
+            if name == b"traceparent":
+                found = _TRACEPARENT.fullmatch(value.decode("latin-1"))
+                if found is not None:
+                    return found[1]
+        return self._ids.new("trace").removeprefix("trace_")
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        # The route's template, never the path: paths carry ids and one-time states.
+        route = getattr(scope.get("route"), "path", "unknown")
+        self._timing.labels(scope["method"], route, f"{status // 100}xx").observe(seconds)
+        _log.info(
+            "request",
+            method=scope["method"],
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 1),
+        )
+
+
+class _Answer:
+    """Adds headers to an answer, and turns the framework's plain 413 into a problem."""
+
+    def __init__(self, scope: Scope, send: Send, trace_id: str) -> None:
+        self._scope = scope
+        self._send = send
+        self._trace_id = trace_id
+        self._too_large = False
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await self._start(message)
+        elif self._too_large:
+            if not message.get("more_body", False):
+                await self._explain()
+        else:
+            await self._send(message)
+
+    async def _start(self, message: Message) -> None:
+        self.status = message["status"]
+        headers = list(message.get("headers", ()))
+        names = {name.lower(): value for name, value in headers}
+        if self.status == BodyTooLarge.status and names.get(b"content-type") != MEDIA_TYPE.encode():
+            self._too_large = True
+            return
+        headers += [(b"x-trace-id", self._trace_id.encode()), *_SAFE_HEADERS]
+        if b"cache-control" not in names:
+            headers.append(_NOT_CACHED)
+        await self._send({**message, "headers": headers})
+
+    async def _explain(self) -> None:
+        _, document = problem(
+            BodyTooLarge("the body exceeds the route's limit"),
+            in_english=english(Request(self._scope)),
+            trace_id=self._trace_id,
+        )
+        body = json.dumps(document, ensure_ascii=False).encode()
+        headers = [
+            (b"content-type", MEDIA_TYPE.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-trace-id", self._trace_id.encode()),
+            *_SAFE_HEADERS,
+            _NOT_CACHED,
+        ]
+        start = {"type": "http.response.start", "status": self.status, "headers": headers}
+        await self._send(start)
+        await self._send({"type": "http.response.body", "body": body})

@@ -1,0 +1,154 @@
+"""Signing in (登录): to the province's login page and back, then an opaque token for the portal."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
+from starlette.responses import RedirectResponse, Response
+
+from gateway.api.body import JsonBody, Posted
+from gateway.api.callers import Citizen, Services, bearer
+from gateway.api.v1.views import shown
+from gateway.container import Container
+from identity import LoginStateInvalid, Principal, UserType
+from kernel import masking
+
+router = APIRouter(tags=["auth 登录"])
+callbacks = APIRouter(include_in_schema=False)
+
+CALLBACK_PATH: Final = "/auth/cb"
+_COOKIE_SECONDS: Final = 600
+_SEE_OTHER: Final = 303
+
+
+def _cookie_name(services: Container) -> str:
+    # The __Host- prefix demands Secure, which a demonstration over plain HTTP cannot have.
+    return "__Host-login" if _secure(services) else "onewindow-login"
+
+
+def _secure(services: Container) -> bool:
+    return services.settings.server.public_url.startswith("https://")
+
+
+@router.get("/auth/login", status_code=303, response_class=RedirectResponse)
+async def login(
+    services: Services,
+    client_id: Annotated[str, Query(max_length=64)],
+    idp: Annotated[str, Query(max_length=40)],
+    user_type: Annotated[UserType, Query()],
+    return_to: Annotated[str, Query(max_length=500)],
+    state: Annotated[str, Query(max_length=512)],
+    code_challenge: Annotated[str, Query(max_length=128)],
+) -> Response:
+    """Send the browser to the province's login page (统一身份认证).
+
+    ``return_to`` must be registered for the portal. ``state`` comes back untouched.
+    ``code_challenge`` is the S256 challenge of RFC 7636.
+    """
+    started = await services.identity.begin_login(
+        client_id, idp, user_type, return_to, state, code_challenge
+    )
+    response = RedirectResponse(started.redirect_url, _SEE_OTHER)
+    response.set_cookie(
+        _cookie_name(services),
+        started.cookie_value,
+        max_age=_COOKIE_SECONDS,
+        path="/",
+        secure=_secure(services),
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+@callbacks.get(CALLBACK_PATH + "/{idp}/{state}")
+async def callback(request: Request, services: Services, idp: str, state: str) -> Response:
+    """Take the browser back from the province, and send it on to the portal with a code."""
+    cookie = request.cookies.get(_cookie_name(services))
+    if cookie is None:
+        raise LoginStateInvalid("the login cookie is missing")
+    finished = await services.identity.finish_login(
+        idp, state, cookie, request.query_params.multi_items()
+    )
+    response = RedirectResponse(finished.redirect_url, _SEE_OTHER)
+    response.delete_cookie(_cookie_name(services), path="/", secure=_secure(services))
+    return response
+
+
+class Redeem(Posted):
+    """The one-time code that came back to the portal, and the verifier behind the challenge."""
+
+    client_id: Annotated[str, Field(min_length=1, max_length=64)]
+    code: Annotated[str, Field(min_length=1, max_length=128)]
+    code_verifier: Annotated[str, Field(min_length=43, max_length=128)]
+
+
+class Me(BaseModel):
+    """Who is signed in; names and numbers are masked."""
+
+    sub: str
+    user_type: str
+    name: str
+    id_number: str
+    organisation: str | None
+    uscc: str | None
+    acting_role: str | None
+    ial: int
+    aal: int
+
+    @classmethod
+    def of(cls, principal: Principal) -> Me:
+        org = principal.org
+        return cls(
+            sub=principal.sub,
+            user_type=principal.user_type,
+            name=masking.mask_name(principal.person.name),
+            id_number=masking.mask_citizen_id(principal.person.id_number),
+            organisation=None if org is None else org.name,
+            uscc=None if org is None else org.uscc,
+            acting_role=principal.acting_role,
+            ial=principal.ial,
+            aal=principal.aal,
+        )
+
+
+class TokenView(BaseModel):
+    """An access token; send it as ``Authorization: Bearer``."""
+
+    access_token: str
+    token_type: str = "Bearer"
+    expires_at: str | None
+    me: Me
+
+
+@router.post("/auth/token")
+async def token(
+    services: Services, body: Annotated[Redeem, Depends(JsonBody(Redeem))]
+) -> TokenView:
+    """Redeem the one-time code for an access token."""
+    issued = await services.identity.redeem(body.client_id, body.code, body.code_verifier)
+    return TokenView(
+        access_token=issued.token,
+        expires_at=shown(issued.expires_at),
+        me=Me.of(issued.principal),
+    )
+
+
+@router.get("/me")
+async def me(principal: Citizen) -> Me:
+    """Return who is signed in."""
+    return Me.of(principal)
+
+
+class LoggedOut(BaseModel):
+    """Where to send the browser to end the province's own session too; null for nowhere."""
+
+    logout_url: str | None
+
+
+@router.post("/auth/logout")
+async def logout(request: Request, services: Services) -> LoggedOut:
+    """End the session of this token; ending it twice is no error."""
+    return LoggedOut(logout_url=await services.identity.logout(bearer(request)))

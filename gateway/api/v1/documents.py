@@ -1,0 +1,41 @@
+"""The sealed documents (文书) of an applicant's case."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from gateway.api.callers import Citizen, Services
+from gateway.api.v1.views import DocumentView
+
+router = APIRouter(tags=["documents 文书"])
+
+_OFD: Final = "application/ofd"
+
+
+@router.get("/cases/{case_id}/documents")
+async def list_documents(
+    services: Services, principal: Citizen, case_id: str
+) -> list[DocumentView]:
+    """List the documents of one of the caller's cases, with our verdict on each seal."""
+    documents = await services.papers.of_case(case_id, principal.sub)
+    return [DocumentView.of(document) for document in documents]
+
+
+@router.get(
+    "/cases/{case_id}/documents/{document_id}/content",
+    response_class=Response,
+    responses={200: {"content": {_OFD: {"schema": {"type": "string", "format": "binary"}}}}},
+)
+async def download(
+    services: Services, principal: Citizen, case_id: str, document_id: str
+) -> Response:
+    """Download a sealed document as OFD (GB/T 33190)."""
+    document, content = await services.papers.content(case_id, principal.sub, document_id)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{document.document_id}.ofd"',
+        "ETag": f'"{document.sha256}"',
+    }
+    return Response(content, headers=headers, media_type=_OFD)

@@ -1,0 +1,77 @@
+"""The materials of an applicant's draft: upload a file, or let a licence stand for it (免提交)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from gateway.api.body import JsonBody, Posted
+from gateway.api.callers import Citizen, Services
+from gateway.api.once import Answer, once, once_upstream
+from gateway.api.problems import WrongContentType
+from gateway.api.v1.cases import caller_key
+from gateway.api.v1.views import MaterialView
+from gateway.cases.materials import MEDIA_TYPES
+
+router = APIRouter(tags=["materials 材料"])
+
+MAX_FILE: Final = 10 * 1024 * 1024
+_FILE_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            media_type: {"schema": {"type": "string", "format": "binary"}}
+            for media_type in MEDIA_TYPES
+        },
+    }
+}
+
+
+@router.put(
+    "/cases/{case_id}/materials/{code}",
+    response_model=MaterialView,
+    max_body_size=MAX_FILE,
+    openapi_extra=_FILE_BODY,
+)
+async def upload(
+    request: Request, services: Services, principal: Citizen, case_id: str, code: str
+) -> Response:
+    """Upload one file as a material: the body is the file, at most 10 MiB."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in MEDIA_TYPES:
+        raise WrongContentType("this route takes files", accepted=list(MEDIA_TYPES))
+    content = await request.body()
+
+    async def act() -> Answer:
+        brought = await services.materials.upload(case_id, principal.sub, code, media_type, content)
+        return Answer(MaterialView.of(brought))
+
+    return await once(request, services, caller_key(principal.sub), act)
+
+
+class UseLicence(Posted):
+    """The holder's consent to the use of its licence for this case (用证授权)."""
+
+    consent: bool
+
+
+@router.post("/cases/{case_id}/materials/{code}/licence", response_model=MaterialView)
+async def use_licence(
+    request: Request,
+    services: Services,
+    principal: Citizen,
+    case_id: str,
+    code: str,
+    body: Annotated[UseLicence, Depends(JsonBody(UseLicence))],
+) -> Response:
+    """Let a valid licence of the applicant stand for a material; 409 says what to do instead."""
+
+    async def act() -> Answer:
+        brought = await services.materials.use_licence(
+            case_id, principal.sub, code, consent=body.consent
+        )
+        return Answer(MaterialView.of(brought))
+
+    return await once_upstream(request, services, caller_key(principal.sub), act)

@@ -1,0 +1,76 @@
+"""Everything that one process is made of, wired once by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from prometheus_client import CollectorRegistry
+
+import e_license
+import e_seal
+import identity
+import payments
+from gateway.cases.desk import DeskService
+from gateway.cases.fees import FeeService
+from gateway.cases.materials import MaterialService
+from gateway.cases.papers import PaperService
+from gateway.cases.service import CaseService
+from gateway.catalog.service import CatalogService
+from gateway.settings import Settings
+from kernel.clock import Clock
+from kernel.db.engine import Database
+from kernel.db.events import EventLog
+from kernel.db.idempotency import Idempotency
+from kernel.db.work import SqlWorks
+from kernel.ids import IdSource
+
+
+class Upstream(Protocol):
+    """What the rest of the house may know about a connected upstream."""
+
+    name: str
+    title: str
+    port: str
+
+    async def probe(self) -> Mapping[str, Any]:
+        """Run the capability probe: ``status``, ``layer`` at fault, ``elapsed_ms``."""
+        ...
+
+    def breakers(self) -> Mapping[str, str]:
+        """Return the breaker's state of every operation."""
+        ...
+
+
+@dataclass(frozen=True)
+class Container:
+    """The services of one process and what they stand on."""
+
+    settings: Settings
+    clock: Clock
+    ids: IdSource
+    database: Database
+    works: SqlWorks
+    events: EventLog
+    idempotency: Idempotency
+    metrics: CollectorRegistry
+    identity: identity.IdentityService
+    licences: e_license.LicenceService
+    seals: e_seal.SealService
+    payments: payments.PaymentService
+    catalog: CatalogService
+    cases: CaseService
+    materials: MaterialService
+    desk: DeskService
+    fees: FeeService
+    papers: PaperService
+    upstreams: Mapping[str, Upstream]
+    trace_id: ContextVar[str]
+    """Id of the request being served; upstream calls carry it on."""
+    deadline: Callable[[float], Any]
+    """Opens the dead-line that every upstream call of this request shares."""
+    listen: Callable[[], Awaitable[Any]] | None
+    """Starts listening for pushed payment confirmations; None where nothing is pushed."""
+    close: Callable[[], Awaitable[None]]

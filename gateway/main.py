@@ -1,0 +1,74 @@
+"""Makes the HTTP application out of a container."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from gateway.api import health, openapi, problems
+from gateway.api.middleware import Surroundings
+from gateway.api.v1 import auth, cases, documents, events, items, materials, payments, staff
+from gateway.container import Container
+
+VERSION: Final = "0.1.0"
+MAX_BODY: Final = 64 * 1024
+_DESCRIPTION: Final = (
+    "One acceptance interface (一窗受理) in front of identity, e-licence, e-seal and non-tax "
+    "payment systems. Every write takes an Idempotency-Key; every error is a problem with a "
+    "stable code and texts for the citizen, the clerk and the engineer."
+)
+_ROUTERS: Final = (
+    auth.router,
+    items.router,
+    cases.router,
+    materials.router,
+    payments.router,
+    documents.router,
+    events.router,
+    staff.router,
+)
+
+
+def create_api(container: Container) -> FastAPI:
+    """Return the FastAPI application without its surroundings, for tests and for OpenAPI."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await container.close()
+
+    app = FastAPI(
+        title="OneWindow 一窗",
+        version=VERSION,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        debug=False,
+        max_body_size=MAX_BODY,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.container = container
+    problems.install(app)
+    for router in _ROUTERS:
+        app.include_router(router, prefix="/v1")
+    app.include_router(auth.callbacks)
+    app.include_router(health.router)
+    openapi.install(app)
+    return app
+
+
+def create_app(container: Container) -> ASGIApp:
+    """Return the complete application."""
+    return Surroundings(
+        create_api(container),
+        clock=container.clock,
+        ids=container.ids,
+        trace_id=container.trace_id,
+        deadline=container.deadline,
+        deadline_seconds=container.settings.server.deadline_seconds,
+        metrics=container.metrics,
+    )
