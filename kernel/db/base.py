@@ -41,7 +41,7 @@ _SQLITE_TIME_LENGTH: Final = 27
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware moment in UTC (时刻): ``timestamptz`` on PostgreSQL, sortable ISO text on SQLite.
 
-    Binding a naive datetime raises ValueError. What is read back is always aware and in UTC.
+    A naive datetime is refused (StatementError). What is read back is always aware and in UTC.
     """
 
     impl = DateTime(timezone=True)

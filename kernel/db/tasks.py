@@ -206,19 +206,22 @@ class TaskEngine:
                     return "released"
         except LeaseLost:
             raise
-        except Snooze as snooze:
-            due = snooze.due(self._works.clock.now())
-            async with self._works.begin() as work:
-                await store.give_back(work, taken, run.step, due)
-            return "snoozed"
-        except Abandon as given_up:
-            return await self._bury(run, taken, given_up.code, given_up.detail)
         except Exception as exc:  # noqa: BLE001
             # The edge of the process: whatever a step raises is recorded, and tried again or not.
-            return await self._failed(run, kind, taken, exc)
+            if run.step < len(kind.steps):
+                return await self._failed(run, kind, taken, exc)
+            code, _ = described(exc)
+            _log.error("task_failed_after_its_end", extra={"kind": kind.name, "code": code})
         return "done"
 
     async def _failed(self, run: Run, kind: Kind, taken: Taken, error: Exception) -> Outcome:
+        now = self._works.clock.now()
+        if isinstance(error, Snooze):
+            async with self._works.begin() as work:
+                await store.give_back(work, taken, run.step, error.due(now))
+            return "snoozed"
+        if isinstance(error, Abandon):
+            return await self._bury(run, taken, error.code, error.detail)
         code, detail = described(error)
         _log.warning(
             "task_failed",
@@ -229,9 +232,8 @@ class TaskEngine:
         delay = kind.backoff.delay(run.attempt, self._chance())
         if isinstance(error, Failure) and error.retry_after is not None:
             delay = max(delay, timedelta(seconds=error.retry_after))
-        due = self._works.clock.now() + delay
         async with self._works.begin() as work:
-            await store.retry(work, taken, run.step, due=due, code=code, detail=detail)
+            await store.retry(work, taken, run.step, due=now + delay, code=code, detail=detail)
         return "retried"
 
     async def _bury(self, run: Run, taken: Taken, code: str, detail: str) -> Outcome:

@@ -12,7 +12,7 @@ from kernel.db.events import EventLog, timeline
 from kernel.db.tables import events
 from kernel.db.work import SqlWorks, connection
 from kernel.ids import SequentialIds
-from kernel.work import Move
+from kernel.work import Json, Move
 
 
 async def test_the_sequence_is_dense_under_fifty_writers(works: SqlWorks) -> None:
@@ -97,8 +97,9 @@ async def test_followers_beside_writers_see_everything_once(works: SqlWorks) -> 
             await work.emit("noted", f"case-{number}", {"number": number})
             await asyncio.sleep(0.001 * (number % 7))
 
-    async def follow() -> list[int]:
-        position, seen = 0, []
+    async def follow() -> list[Json]:
+        position = 0
+        seen: list[Json] = []
         while True:
             last_look = done.is_set()
             found = await log.read_after(position, limit=7)
@@ -114,7 +115,7 @@ async def test_followers_beside_writers_see_everything_once(works: SqlWorks) -> 
     done.set()
     first, second, third = await asyncio.gather(*followers)
     assert first == second == third
-    assert sorted(first) == list(range(total))
+    assert sorted(first, key=str) == sorted(range(total), key=str)
 
 
 async def test_reading_one_reference_behind_a_position(works: SqlWorks) -> None:

@@ -264,7 +264,7 @@ def test_databases_that_are_refused(url: str) -> None:
 
 async def test_settings_of_the_connections(database: Database) -> None:
     await database.ping()
-    queries = {
+    queries: dict[str, dict[str, object]] = {
         "sqlite": {"PRAGMA foreign_keys": 1, "PRAGMA journal_mode": "wal"},
         "postgresql": {"SHOW application_name": "onewindow", "SHOW lock_timeout": "5s"},
     }
