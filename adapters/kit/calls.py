@@ -147,7 +147,6 @@ class Calls:
             async with asyncio.timeout(seconds):
                 return await send(attempt)
         except TRANSPORT_ERRORS as exc:
-            # The cause stays off the chain's text: it may name addresses, never what was sent.
             raise no_answer(spec, attempt) from exc
 
     async def _may_repeat(self, spec: Operation, attempt: Attempt, exc: UpstreamError) -> bool:

@@ -75,11 +75,11 @@ class Client:
         self._clock = clock
         self._mark = mark_operations
         self._calls = Calls(manifest, clock=clock, ids=ids, telemetry=telemetry)
-        self._http = (
-            _http_client(addresses.base_url, manifest.limits.concurrency, clock, addresses.ca_pem)
-            if addresses.base_url
-            else None
-        )
+        self._kept = _http_client(manifest, addresses, clock, keep=True)
+        # A kept connection that the other side has just closed would make a call
+        # *unknown* that never arrived;
+        # what may not be repeated gets a connection of its own.
+        self._once = _http_client(manifest, addresses, clock, keep=False)
 
     @property
     def breakers(self) -> Mapping[str, BreakerState]:
@@ -93,8 +93,9 @@ class Client:
 
     async def aclose(self) -> None:
         """Close every connection; the client is of no use afterwards."""
-        if self._http is not None:
-            await self._http.aclose()
+        for http in (self._kept, self._once):
+            if http is not None:
+                await http.aclose()
 
     async def request(
         self,
@@ -190,12 +191,12 @@ class Client:
         headers: Mapping[str, str] | None,
         **parts: Any,
     ) -> T:
-        if self._http is None:
+        spec = self._manifest.operation(operation)
+        http = self._kept if spec.repeatable else self._once
+        if http is None:
             msg = f"{self._manifest.name}: base_url is not set"
             raise ValueError(msg)
-        http = self._http
         target = _below_base(url)
-        spec = self._manifest.operation(operation)
         own = self._own_headers(operation)
 
         async def send(attempt: Attempt) -> T:
@@ -214,6 +215,9 @@ class Client:
                     body = await _body(response, spec)
                 finally:
                     await response.aclose()
+            except aiohttp.ClientResponseError:
+                # Not chained: its text holds the query and a piece of the answer.
+                raise breach(spec, "an answer that is not HTTP") from None
             finally:
                 _current.reset(seen)
             answer = Answer(response.status_code, dict(response.headers), body)
@@ -266,23 +270,29 @@ def visitor(base_url: str = "") -> Browser:
     """
     return httpx.AsyncClient(
         base_url=base_url,
-        transport=AiohttpTransport(verify=False, client=lambda: _session(None, 20, None)),
+        transport=AiohttpTransport(
+            verify=False, client=lambda: _session(None, 20, None, keep=True)
+        ),
         timeout=10.0,
         trust_env=False,
     )
 
 
 def _http_client(
-    base_url: str, connections: int, clock: Clock, ca_pem: str | None
-) -> httpx.AsyncClient:
-    tls = ssl.create_default_context(cadata=ca_pem) if base_url.startswith("https:") else None
+    manifest: Manifest, addresses: Addresses, clock: Clock, *, keep: bool
+) -> httpx.AsyncClient | None:
+    base_url, most = addresses.base_url, manifest.limits.concurrency
+    if base_url is None:
+        return None
+    secure = base_url.startswith("https:")
+    tls = ssl.create_default_context(cadata=addresses.ca_pem) if secure else None
     return httpx.AsyncClient(
         base_url=base_url.rstrip("/"),
         transport=AiohttpTransport(
-            verify=tls or False, client=lambda: _session(tls, connections, _stamps(clock))
+            verify=tls or False, client=lambda: _session(tls, most, _stamps(clock), keep=keep)
         ),
-        # One client serves every citizen: a cookie that one answer sets must not travel with the
-        # next request.
+        # One client serves every citizen: a cookie that one answer sets must not travel
+        # with the next request.
         cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
         headers={"user-agent": "onewindow"},
         follow_redirects=False,
@@ -291,17 +301,20 @@ def _http_client(
 
 
 def _session(
-    tls: ssl.SSLContext | None, connections: int, stamps: aiohttp.TraceConfig | None
+    tls: ssl.SSLContext | None, most: int, stamps: aiohttp.TraceConfig | None, *, keep: bool
 ) -> aiohttp.ClientSession:
+    connector = (
+        aiohttp.TCPConnector(ssl=tls or False, limit=most, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        if keep
+        else aiohttp.TCPConnector(ssl=tls or False, limit=most, force_close=True)
+    )
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            ssl=tls or False, limit=connections, keepalive_timeout=KEEP_ALIVE_SECONDS
-        ),
+        connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         trace_configs=[stamps] if stamps else [],
     )
-    # aiohttp repeats GET, PUT and DELETE by itself when a kept connection breaks; only calls.py
-    # may repeat.
+    # aiohttp repeats GET, PUT and DELETE by itself when a kept connection breaks; only
+    # calls.py may repeat.
     session._retry_connection = False  # noqa: SLF001 - there is no public switch
     return session
 

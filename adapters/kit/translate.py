@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+import aiohttp
 import httpx
 
 from adapters.kit.kit import Answer
@@ -28,7 +29,13 @@ MAX_RETRY_AFTER: Final = 3_600
 _CODE: Final = re.compile(r"[A-Za-z0-9_.\-]{1,40}")
 _HTML: Final = re.compile(rb"\s*(<!doctype\s+html|<html)", re.IGNORECASE)
 
-TRANSPORT_ERRORS: Final = (httpx.TransportError, httpx.DecodingError, OSError, EOFError)
+TRANSPORT_ERRORS: Final = (
+    httpx.TransportError,
+    httpx.DecodingError,
+    aiohttp.ClientError,
+    OSError,
+    EOFError,
+)
 """What sockets and the HTTP library raise; TimeoutError is an OSError."""
 
 

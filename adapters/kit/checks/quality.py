@@ -202,11 +202,13 @@ def _unknown_codes(folder: _Folder) -> list[str]:
 
 
 def _nothing_ambient(folder: _Folder) -> list[str]:
-    faults = []
+    faults: list[str] = []
     for source in folder.sources:
-        for node in ast.walk(source.tree):
-            if isinstance(node, ast.Attribute) and _dotted(node) in BANNED_CALLS:
-                faults.append(f"{source.path}:{node.lineno} uses {_dotted(node)}")
+        faults += [
+            f"{source.path}:{node.lineno} uses {_dotted(node)}"
+            for node in ast.walk(source.tree)
+            if isinstance(node, ast.Attribute) and _dotted(node) in BANNED_CALLS
+        ]
         faults += [
             f"{source.path}:{line} imports {module}"
             for module, line in source.imports()
