@@ -5,6 +5,7 @@ door.
 from identity.errors import (
     CodeInvalid,
     LoginCallbackInvalid,
+    LoginInterrupted,
     LoginRefused,
     LoginRequestInvalid,
     LoginStateInvalid,
@@ -54,6 +55,7 @@ __all__ = [
     "IssuedToken",
     "LoginCallbackInvalid",
     "LoginFinished",
+    "LoginInterrupted",
     "LoginRefused",
     "LoginRequestInvalid",
     "LoginStarted",

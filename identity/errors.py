@@ -6,7 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kernel.errors import Conflict, Forbidden, InvalidInput, NotFound, Text, Unauthenticated
+from kernel.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Text,
+    Unauthenticated,
+    UpstreamUnavailable,
+)
 
 _AGAIN = Text("登录没有完成，请重新登录。", "The sign-in was not completed; please sign in again.")
 
@@ -129,6 +137,20 @@ class LoginRefused(Forbidden):
     clerk = Text(
         "统一身份认证系统拒绝了登录，请核对账号状态。",
         "The identity system refused; check the account.",
+    )
+
+
+class LoginInterrupted(UpstreamUnavailable):
+    """The province's answer to a ticket was lost. The ticket is spent, but a new login harms
+    nothing.
+    """
+
+    code = "login_interrupted"
+    title = Text("登录中断", "The login was interrupted")
+    citizen = _AGAIN
+    clerk = Text(
+        "身份认证系统的应答丢失，请重新登录。",
+        "The identity system's answer was lost; sign in again.",
     )
 
 

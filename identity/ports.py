@@ -4,10 +4,9 @@ rows.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from identity.model import (
     Login,
@@ -23,19 +22,6 @@ from kernel.work import Work
 
 PORT_VERSION: Final = 1
 """Raised whenever IdentityProvider changes."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One step of a provider's self-check: ``run`` returns when all is well and raises otherwise.
-
-    ``layer`` is settings, authentication or business; the layers of the network below are the kit's
-    own.
-    """
-
-    name: str
-    layer: str
-    run: Callable[[], Awaitable[None]]
 
 
 class IdentityProvider(Protocol):
@@ -68,8 +54,8 @@ class IdentityProvider(Protocol):
         """
         ...
 
-    def checks(self) -> Sequence[Check]:
-        """Return the provider's self-check, first things first; it changes nothing upstream."""
+    def checks(self) -> Sequence[Any]:
+        """Return the steps of the self-check, which the adapter kit runs in this order."""
         ...
 
 

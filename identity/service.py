@@ -20,7 +20,7 @@ from identity.states import LOGIN, SESSION
 from kernel.clock import Clock
 from kernel.crypto.errors import DecryptionFailed
 from kernel.crypto.fields import FieldCipher, Place, blind_index
-from kernel.errors import Failure, Unauthenticated
+from kernel.errors import Failure, Unauthenticated, UpstreamOutcomeUnknown
 from kernel.ids import IdSource
 from kernel.work import Move, Work, WorkSource
 
@@ -124,10 +124,7 @@ class IdentityService:
         ticket = codec.only_ticket(given, provider.ticket_parameter)
         login = await self._claim(idp, state, ticket)
         try:
-            upstream = await provider.exchange(dict(given), user_type=login.user_type)
-            profile = await provider.fetch_principal(upstream)
-            if profile.user_type is not login.user_type:
-                raise errors.LoginRefused("the upstream logged in another type of user")
+            upstream, profile = await _fetch(provider, dict(given), login.user_type)
         except Failure as failure:
             async with self._works.begin() as work:
                 await self._move(work, login, LoginState.REFUSED, note=failure.code)
@@ -373,6 +370,20 @@ class IdentityService:
 
     def _principal(self, session_id: str, sealed: bytes) -> Principal:
         return codec.principal_of_json(self._open(session_id, "principal", sealed))
+
+
+async def _fetch(
+    provider: IdentityProvider, params: Mapping[str, str], user_type: UserType
+) -> tuple[model.UpstreamSession, Profile]:
+    try:
+        upstream = await provider.exchange(params, user_type=user_type)
+        profile = await provider.fetch_principal(upstream)
+    except UpstreamOutcomeUnknown as exc:
+        # Unknown means "ask before repeating" elsewhere; here the next login brings a new ticket.
+        raise errors.LoginInterrupted from exc
+    if profile.user_type is not user_type:
+        raise errors.LoginRefused("the upstream logged in another type of user")
+    return upstream, profile
 
 
 def _session_move(session: Session, new: SessionState) -> Move:
