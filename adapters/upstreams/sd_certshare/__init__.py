@@ -1,0 +1,1 @@
+"""The Shandong e-licence share service (山东省电子证照共享服务)."""

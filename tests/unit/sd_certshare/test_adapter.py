@@ -1,0 +1,293 @@
+"""The adapter against its simulator, and against answers that no specification allows."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from adapters.kit.checks import examine, probe
+from adapters.kit.checks.layers import Layer
+from adapters.kit.conformance import (
+    ACTIONS,
+    checks_of,
+    drill_operation,
+    drills_of,
+    operations_of,
+    running,
+)
+from adapters.kit.conformance import e_license as suite
+from adapters.kit.conformance.vectors import run_vector, vector_files
+from adapters.kit.kit import Answer, Kit
+from adapters.kit.manifest import Port
+from adapters.kit.registry import BadConnection
+from adapters.upstreams.sd_certshare import adapter
+from adapters.upstreams.sd_certshare.options import Options
+from e_license import AnswerStatus, LicenceNotSupported
+from kernel.clock import FrozenClock, SystemClock
+from kernel.crypto import sm2
+from kernel.errors import UpstreamProtocolError, UpstreamRejected, UpstreamUnavailable
+from kernel.ids import SequentialIds
+from kernel.masking import scrub
+from tests.unit.sd_certshare.conftest import FOLDER
+
+# The example of GB/T 32918.5: known to everybody, it protects nothing.
+KEY = "3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8"
+PURPOSE = suite.purpose()
+
+
+@pytest.mark.parametrize("fact", [name for name, _ in checks_of(Port.E_LICENSE)])
+async def test_the_port_is_kept(world, fact):
+    await dict(checks_of(Port.E_LICENSE))[fact](world)
+
+
+@pytest.mark.slow
+async def test_every_operation_survives_every_fault(tmp_path, registry):
+    async with running("sd_certshare", tmp_path, registry=registry) as world:
+        used: set[str] = set()
+        for drill in drills_of(Port.E_LICENSE):
+            operations = await operations_of(world, drill)
+            used |= operations
+            for operation in sorted(operations):
+                for action in ACTIONS:
+                    await drill_operation(world, drill, operation, action)
+        assert used == set(world.manifest.operations)
+
+
+def test_the_vectors(registry):
+    files = list(vector_files(FOLDER))
+    assert {file.path.name for file in files} == {"mapping.toml", "sealed.toml"}
+    for file in files:
+        assert file.vectors
+        for vector in file.vectors:
+            run_vector(registry.found("sd_certshare"), vector)
+
+
+async def test_it_examines_itself(world, frozen_clock):
+    found = await probe(world.connected, frozen_clock)
+    assert found.ok
+    assert [one.name for one in found.results] == ["account"]
+    world.reconnect(access_id="somebody-else")
+    found = await probe(world.connected, frozen_clock)
+    assert found.fault is Layer.AUTHENTICATION
+    world.reconnect(ciphertext_order="C1C3C2")
+    checks = {check.name: check for check in world.provider.checks()}
+    await checks["account"].run()
+    with pytest.raises(UpstreamProtocolError, match="decrypt"):
+        await checks["test licence"].run()
+
+
+async def test_a_whole_examination_goes_well(tmp_path, registry):
+    async with running("sd_certshare", tmp_path, registry=registry) as world:
+        found = await examine(world.connected, SystemClock())
+        assert found.ok, found
+        assert "test licence" in {one.name for one in found.results}
+
+
+async def test_the_order_of_the_ciphertext_is_an_option(world):
+    world.reconnect(ciphertext_order="C1C3C2")
+    with pytest.raises(UpstreamProtocolError, match="decrypt"):
+        await world.provider.find(suite.ZHANG, suite.IDENTITY_CARD, PURPOSE)
+
+
+async def test_the_cause_may_be_a_text(world):
+    world.reconnect(use_cause="text")
+    answer = await world.provider.find(suite.ZHANG, suite.IDENTITY_CARD, PURPOSE)
+    assert answer.status is AnswerStatus.FOUND
+
+
+async def test_a_type_that_the_platform_does_not_know_is_not_supported(world):
+    answer = await world.provider.find(suite.ZHANG, "11100000000013338W001", PURPOSE)
+    assert (answer.status, answer.reason) == (
+        AnswerStatus.UNAVAILABLE,
+        LicenceNotSupported.code,
+    )
+    assert answer.upstream_status == "13"
+
+
+async def test_a_file_comes_after_its_first_address_has_died(world, frozen_clock):
+    answer = await world.provider.find(suite.COMPANY, suite.BUSINESS_LICENCE, PURPOSE)
+    identifier = answer.licences[0].identifier
+    first = await world.provider.document(identifier, PURPOSE)
+    frozen_clock.advance(timedelta(hours=1))
+    assert await world.provider.document(identifier, PURPOSE) == first
+
+
+async def test_nothing_personal_is_logged(world, capsys, caplog):
+    caplog.set_level(0)
+    await world.provider.find(suite.ZHANG, suite.IDENTITY_CARD, PURPOSE)
+    await world.provider.find(suite.ZHANG, suite.NOT_GRANTED, PURPOSE)
+    for action in ("error", "malformed", "html"):
+        world.reconnect()
+        await world.faults.set(action, times=0)
+        with pytest.raises((UpstreamUnavailable, UpstreamProtocolError)) as told:
+            await world.provider.find(suite.ZHANG, suite.IDENTITY_CARD, PURPOSE)
+        await world.faults.clear()
+        assert suite.ZHANG.code not in str(told.value)
+    printed = capsys.readouterr().out.splitlines()
+    assert any("queryCertInfoByHolderCode" in line for line in printed)
+    for line in printed:
+        assert scrub(line) == line
+    said = "\n".join([*printed, caplog.text])
+    for secret in (suite.ZHANG.code, "张明轩", *world.onboarding.secrets.values()):
+        assert secret not in said
+
+
+class Canned:
+    """Answers every question with the same body; notes where a file was asked for."""
+
+    def __init__(self, body: Any, file: Answer | None = None) -> None:
+        self.body = body
+        self.file = file
+        self.urls: list[str] = []
+
+    async def request_json(self, operation: str, method: str, url: str, **_parts: Any) -> Any:
+        self.urls.append(url)
+        return self.body
+
+    async def request(self, operation: str, method: str, url: str, **_parts: Any) -> Answer:
+        self.urls.append(url)
+        assert self.file is not None
+        return self.file
+
+    async def exchange(self, *_args: Any) -> bytes:
+        raise AssertionError("no TCP here")
+
+
+def provider(
+    client: Canned, manifest: Any, *, secrets: Mapping[str, str] | None = None, **options: Any
+) -> tuple[adapter.CertShare, list[tuple[str, str]]]:
+    unknown: list[tuple[str, str]] = []
+    kit = Kit(
+        manifest=manifest,
+        client=client,
+        secrets=secrets or {"access_token": "t", "private_key": KEY},
+        clock=FrozenClock(None),  # type: ignore[arg-type] - never asked
+        ids=SequentialIds(),
+        unknown=lambda field, code: unknown.append((field, code)),
+    )
+    chosen = Options(base_url="http://127.0.0.1", access_id="a", system_name="一窗", **options)
+    return adapter.create(chosen, kit), unknown
+
+
+def sealed(value: Any) -> str:
+    plain = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return sm2.encrypt(sm2.PrivateKey.from_hex(KEY).public, plain, sm2.Order.C1C2C3).hex()
+
+
+def ok(data: Any) -> dict[str, Any]:
+    return {"head": {"status": 0, "message": ""}, "data": data}
+
+
+@pytest.fixture
+def manifest(registry):
+    return registry.manifest("sd_certshare")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        {},
+        {"head": {}},
+        {"head": {"status": "ok"}},
+        {"head": {"status": 0}},
+        ok({}),
+        ok({"certData": 5}),
+        ok({"certData": ""}),
+        ok({"certData": "zz"}),
+        ok({"certData": "04" * 120}),
+        ok({"certData": sealed(b"not JSON")}),
+        ok({"certData": sealed(b"\xff\xfe")}),
+        ok({"certData": sealed({"cert_identifier": "1"})}),
+        ok({"certData": sealed([{"cert_identifier": ["1"]}])}),
+        ok({"certData": sealed([{"zzmc": "no identifier"}])}),
+    ],
+)
+async def test_an_answer_against_the_protocol_is_told_without_its_content(manifest, body):
+    share, _ = provider(Canned(body), manifest)
+    with pytest.raises(UpstreamProtocolError) as told:
+        await share.find(suite.ZHANG, suite.IDENTITY_CARD, PURPOSE)
+    assert told.value.__cause__ is None
+    assert "no identifier" not in str(told.value)
+
+
+@pytest.mark.parametrize("status", [1, 104, 60001, -1])
+async def test_an_unknown_status_is_counted(manifest, status):
+    share, unknown = provider(Canned({"head": {"status": status}, "data": {}}), manifest)
+    with pytest.raises(UpstreamProtocolError):
+        await share.fetch("x", PURPOSE)
+    assert unknown == [("head.status", str(status))]
+
+
+async def test_an_unknown_state_is_counted(manifest):
+    face = {"cert_identifier": "1", "zzzt": 77, "mz": None}
+    share, unknown = provider(Canned(ok({"certData": sealed([face])})), manifest)
+    with pytest.raises(UpstreamProtocolError):
+        await share.find(suite.ZHANG, suite.IDENTITY_CARD, PURPOSE)
+    assert unknown == [("zzzt", "77")]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(99, UpstreamUnavailable), (101, UpstreamUnavailable)]
+)
+async def test_their_failures_may_be_asked_again(manifest, status, kind):
+    share, _ = provider(Canned({"head": {"status": status}, "data": {}}), manifest)
+    with pytest.raises(kind) as told:
+        await share.find(suite.ZHANG, suite.IDENTITY_CARD, PURPOSE)
+    assert told.value.extras["upstream_code"] == str(status)
+
+
+async def test_our_mistakes_are_rejections(manifest):
+    share, _ = provider(Canned({"head": {"status": 103}, "data": {}}), manifest)
+    with pytest.raises(UpstreamRejected) as told:
+        await share.find(suite.ZHANG, suite.IDENTITY_CARD, PURPOSE)
+    assert told.value.upstream_code == "103"
+
+
+async def test_no_face_at_all_is_not_found(manifest):
+    share, _ = provider(Canned(ok({"certData": sealed([])})), manifest)
+    answer = await share.find(suite.ZHANG, suite.IDENTITY_CARD, PURPOSE)
+    assert answer.status is AnswerStatus.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://169.254.169.254/latest",
+        "//elsewhere/file",
+        "file.ofd",
+        "/a/../../etc/passwd",
+        "/\\elsewhere",
+        "",
+    ],
+)
+async def test_a_file_is_fetched_from_below_the_own_address_only(manifest, address):
+    client = Canned(ok(sealed({"content": address})))
+    share, _ = provider(client, manifest)
+    with pytest.raises(UpstreamProtocolError):
+        await share.document("x", PURPOSE)
+    assert client.urls == ["/CertShare/downloadUrl"]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        Answer(200, {"content-type": "application/ofd"}, b"<html>"),
+        Answer(302, {"location": "/elsewhere"}, b"PK\x03\x04"),
+    ],
+)
+async def test_a_file_of_another_form_is_refused(manifest, file):
+    client = Canned(ok(sealed({"content": "/f"})), file)
+    share, _ = provider(client, manifest, download_path="/share")
+    with pytest.raises(UpstreamProtocolError):
+        await share.document("x", PURPOSE)
+    assert client.urls[-1] == "/share/f"
+
+
+@pytest.mark.parametrize("key", ["", "00", "zz" * 32, "-----BEGIN PRIVATE KEY-----\nAA==\n"])
+def test_a_key_that_is_none_is_told_at_once(manifest, key):
+    with pytest.raises(BadConnection, match="private_key"):
+        provider(Canned(None), manifest, secrets={"access_token": "t", "private_key": key})
