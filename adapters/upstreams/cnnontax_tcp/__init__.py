@@ -1,0 +1,1 @@
+"""CNNONTAX 1.0 over TCP, the agency side: non-tax bills and payment confirmations."""

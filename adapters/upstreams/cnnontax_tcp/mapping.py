@@ -1,0 +1,267 @@
+"""Pure translation between CNNONTAX fields and the payment domain."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+from adapters.upstreams.cnnontax_tcp.options import Options
+from adapters.upstreams.cnnontax_tcp.wire import CHARSET, BadFrame, writable
+from kernel.clock import BEIJING, beijing_day
+from kernel.money import Fen, InvalidAmount, fen, format_yuan, parse_yuan
+from payments.errors import InvalidBill
+from payments.model import (
+    Bill,
+    BillItem,
+    Channel,
+    FactSource,
+    PaymentFact,
+    UpstreamBill,
+    UpstreamState,
+)
+
+Unknown = Callable[[str, str], None]
+"""Counts an upstream code that is in no table here."""
+
+OK: Final = "00000"
+UNKNOWN_CODE: Final = "20004"
+BAD_MAC: Final = "90001"
+STRANGER: Final = "90004"
+
+REFUSALS: Final = frozenset(
+    {
+        "18012",  # agency not entitled to the charge (seen live)
+        # OURS, as the sandbox answers:
+        "20001",  # already paid
+        "20002",  # voided
+        "20003",  # expired
+        "20004",  # unknown pay code
+        "20005",  # amount mismatch
+        "20006",  # same code, different content
+        "20007",  # payment in progress
+    }
+)
+"""Results after which the message certainly had no effect. 99999 and any other code are not here:
+after them only a query tells what happened."""
+CREDENTIALS: Final = frozenset({BAD_MAC, STRANGER, "90005"})
+
+_CHANNELS: Final = {"51": Channel.ALIPAY}
+"""附录2 is not public; only this code was seen in the field."""
+_STATES: Final = {
+    "0": UpstreamState.UNPAID,
+    "1": UpstreamState.PAID,
+    "2": UpstreamState.VOIDED,
+}
+_LIMITS: Final[Mapping[str, tuple[int, int]]] = {
+    "PayCode": (20, 20),
+    "ChgAgenName": (1, 100),
+    "PayerName": (1, 100),
+    "PayInfo": (1, 500),
+    "MobilePhone": (1, 20),
+    "PayerCreditCode": (0, 30),
+    "RecName": (0, 100),
+    "RecOpBk": (0, 100),
+}
+"""Shortest and longest value in GB18030 bytes, which is how strict peers count."""
+_SEPARATORS: Final = frozenset("|#")
+_TRA_NO: Final = re.compile(r"[\x21-\x7e]{1,64}")
+_ACCOUNT: Final = re.compile(r"[\x21-\x7e]{0,50}")
+
+
+def mint(options: Options, division: str, year: int, serial: int) -> str:
+    """Return the pay code of a serial. Raises ValueError when it does not fit the layout."""
+    if not 0 <= serial < 10**10:
+        raise ValueError("the serial does not fit ten digits")
+    if options.mint_layout == "agency_serial":
+        code = f"{division}{year % 100:02d}30{serial:010d}"
+    else:
+        body = f"{division}{year % 100:02d}1{serial:010d}"
+        code = f"{body}{check_digit(body)}"
+    if re.fullmatch(options.pay_code_pattern, code) is None:
+        raise ValueError("the pay code does not match the configured pattern")
+    return code
+
+
+def check_digit(body: str) -> str:
+    """Return the ISO 7064 MOD 11,10 check digit of decimal digits (the sandbox's rule, OURS)."""
+    product = 10
+    for digit in body:
+        total = (product + int(digit)) % 10 or 10
+        product = total * 2 % 11
+    return str((11 - product) % 10)
+
+
+def pay_info(items: Sequence[BillItem]) -> str:
+    """Return the PayInfo text: seven fields per item, no escaping. Raises InvalidBill."""
+    parts = []
+    for item in _merged(items):
+        quantity = _quantity(item.quantity)
+        fields = (
+            item.item_code,
+            item.name,
+            format_yuan(item.amount_fen),
+            item.unit,
+            quantity,
+            "不限制",
+            "0.00-0.00",
+        )
+        if any(_SEPARATORS & set(field) for field in fields):
+            raise InvalidBill("an item holds | or #, which PayInfo cannot carry", field="items")
+        if not all(writable(field) for field in fields) or not item.item_code or not item.name:
+            raise InvalidBill(
+                "an item lacks a text or holds one that cannot be sent", field="items"
+            )
+        parts.append("|".join(fields) + "#")
+    return "".join(parts)
+
+
+def _merged(items: Sequence[BillItem]) -> list[BillItem]:
+    """Merge items of one code, as the finance side wants them. Raises InvalidBill."""
+    merged: dict[str, BillItem] = {}
+    for item in items:
+        known = merged.get(item.item_code)
+        if known is None:
+            merged[item.item_code] = item
+            continue
+        if (known.name, known.unit) != (item.name, item.unit):
+            raise InvalidBill("one item code has two names or units", field="items")
+        merged[item.item_code] = BillItem(
+            item_code=item.item_code,
+            name=item.name,
+            amount_fen=fen(known.amount_fen + item.amount_fen),
+            quantity=known.quantity + item.quantity,
+            unit=item.unit,
+        )
+    return list(merged.values())
+
+
+def _quantity(value: Decimal) -> str:
+    if not value.is_finite() or value <= 0 or value.adjusted() > 15:
+        raise InvalidBill("a quantity must be positive", field="items")
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def bill_fields(bill: Bill, options: Options, pay_stats: str) -> list[tuple[str, str]]:
+    """Return the 8994 voucher: ``pay_stats`` 0 issues, 2 voids. Raises InvalidBill."""
+    fields = [
+        ("AdmDivCode", bill.division),
+        ("PayCode", bill.pay_code),
+        ("BillDate", f"{beijing_day(bill.created_at):%Y%m%d}"),
+        ("ChgAgenCode", bill.agency),
+        ("ChgAgenName", options.agency_name),
+        ("PayerName", bill.payer.name),
+        ("PayerAcct", ""),
+        ("PayerOpBk", ""),
+        ("Amt", format_yuan(bill.amount_fen)),
+        ("OriAmt", format_yuan(bill.original_fen)),
+        ("DelayAmt", format_yuan(bill.delay_fen)),
+        ("PayStats", pay_stats),
+        ("RecAcctType", options.account_type),
+        ("RecName", options.account_name),
+        ("RecAcct", bill.account),
+        ("RecAcctReal", options.account_real),
+        ("RecOpBk", options.account_bank),
+        ("RecBankNo", options.account_bank_no),
+        ("IsInterBank", "0"),
+        ("PayInfo", pay_info(bill.items)),
+        ("Memo", ""),
+        ("CrcCode", ""),
+        ("MobilePhone", bill.payer.mobile),
+        ("PayerCreditCode", bill.payer.credit_code),
+        ("RecCreditCode", ""),
+        ("OperatorCode", ""),
+        ("OperatorName", ""),
+        # Without this letter the finance system pushes nothing, ever.
+        ("Hold1", "Y"),
+        ("Hold2", ""),
+    ]
+    for name, value in fields:
+        if not writable(value):
+            raise InvalidBill(f"{name} holds a character that cannot be sent", field=name)
+        least, most = _LIMITS.get(name, (0, 500))
+        if not least <= len(value.encode(CHARSET)) <= most:
+            raise InvalidBill(f"{name} must have {least} to {most} bytes", field=name)
+    return fields
+
+
+def read_bill(voucher: Mapping[str, str], pay_code: str, unknown: Unknown) -> UpstreamBill:
+    """Read a 5997 voucher. Raises BadFrame when it is not about ``pay_code`` or not readable."""
+    if voucher.get("PayCode") != pay_code:
+        raise BadFrame("the answer is about another pay code")
+    raw = voucher.get("PayStats", "")
+    state = _STATES.get(raw)
+    if state is None:
+        unknown("PayStats", raw)
+        raise BadFrame("PayStats is not in the specification")
+    amount = _amount(voucher, "Amt")
+    original = _amount(voucher, "OriAmt")
+    delay = _amount(voucher, "DelayAmt") if voucher.get("DelayAmt") else Fen(0)
+    if amount != original + delay:
+        raise BadFrame("Amt is not OriAmt and DelayAmt")
+    fact = None
+    if state is UpstreamState.PAID:
+        # 5997 tells neither the transaction nor the time of the payment.
+        fact = PaymentFact(
+            source=FactSource.QUERY,
+            pay_code=pay_code,
+            tra_no="",
+            amount_fen=amount,
+            paid_at=None,
+            account=voucher.get("RecAcct", ""),
+            original_fen=original,
+            delay_fen=delay,
+        )
+    return UpstreamBill(pay_code, state, original, delay, amount, fact)
+
+
+def read_push(voucher: Mapping[str, str], pattern: str, unknown: Unknown) -> PaymentFact:
+    """Read a 5996 voucher; the payer's name and account are not taken. Raises BadFrame."""
+    pay_code, tra_no = voucher.get("PayCode", ""), voucher.get("TraNoBus", "")
+    account = voucher.get("RecAcct", "")
+    if re.fullmatch(pattern, pay_code) is None:
+        raise BadFrame("PayCode has another form than agreed")
+    if _TRA_NO.fullmatch(tra_no) is None or _ACCOUNT.fullmatch(account) is None:
+        raise BadFrame("TraNoBus or RecAcct is malformed")
+    channel_raw = voucher.get("PayMode", "")
+    channel = _CHANNELS.get(channel_raw)
+    if channel is None and channel_raw:
+        unknown("PayMode", channel_raw)
+    return PaymentFact(
+        source=FactSource.PUSH,
+        pay_code=pay_code,
+        tra_no=tra_no,
+        amount_fen=_amount(voucher, "Amt"),
+        paid_at=_moment(voucher.get("CfmDate", ""), voucher.get("CfmTime", "")),
+        channel=channel or Channel.OTHER,
+        channel_raw=channel_raw[:16],
+        account=account,
+    )
+
+
+def _amount(voucher: Mapping[str, str], name: str) -> Fen:
+    try:
+        return parse_yuan(voucher.get(name, ""))
+    except InvalidAmount:
+        raise BadFrame(f"{name} is not an amount") from None
+
+
+def _moment(day: str, clock: str) -> datetime:
+    if re.fullmatch(r"[0-9]{8}", day) is None or re.fullmatch(r"[0-9]{6}", clock) is None:
+        raise BadFrame("CfmDate or CfmTime is malformed")
+    try:
+        at = datetime(
+            int(day[:4]),
+            int(day[4:6]),
+            int(day[6:]),
+            int(clock[:2]),
+            int(clock[2:4]),
+            int(clock[4:]),
+            tzinfo=BEIJING,
+        )
+    except ValueError:
+        raise BadFrame("CfmDate or CfmTime is no moment") from None
+    return at.astimezone(UTC)
