@@ -7,61 +7,23 @@ from typing import Any
 
 import pytest
 
-from adapters.kit.checks import examine, probe
+from adapters.kit.checks import probe
 from adapters.kit.checks.layers import Layer
-from adapters.kit.conformance import (
-    ACTIONS,
-    checks_of,
-    drill_operation,
-    drills_of,
-    operations_of,
-    running,
-)
 from adapters.kit.conformance import e_license as suite
-from adapters.kit.conformance.vectors import run_vector, vector_files
 from adapters.kit.kit import Answer, Kit
-from adapters.kit.manifest import Port
 from adapters.kit.registry import BadConnection
 from adapters.upstreams.sd_certshare import adapter
 from adapters.upstreams.sd_certshare.options import Options
 from e_license import AnswerStatus, LicenceNotSupported
-from kernel.clock import FrozenClock, SystemClock
+from kernel.clock import SystemClock
 from kernel.crypto import sm2
 from kernel.errors import UpstreamProtocolError, UpstreamRejected, UpstreamUnavailable
 from kernel.ids import SequentialIds
 from kernel.masking import scrub
-from tests.unit.sd_certshare.conftest import FOLDER
 
 # The example of GB/T 32918.5: known to everybody, it protects nothing.
 KEY = "3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8"
 PURPOSE = suite.purpose()
-
-
-@pytest.mark.parametrize("fact", [name for name, _ in checks_of(Port.E_LICENSE)])
-async def test_the_port_is_kept(world, fact):
-    await dict(checks_of(Port.E_LICENSE))[fact](world)
-
-
-@pytest.mark.slow
-async def test_every_operation_survives_every_fault(tmp_path, registry):
-    async with running("sd_certshare", tmp_path, registry=registry) as world:
-        used: set[str] = set()
-        for drill in drills_of(Port.E_LICENSE):
-            operations = await operations_of(world, drill)
-            used |= operations
-            for operation in sorted(operations):
-                for action in ACTIONS:
-                    await drill_operation(world, drill, operation, action)
-        assert used == set(world.manifest.operations)
-
-
-def test_the_vectors(registry):
-    files = list(vector_files(FOLDER))
-    assert {file.path.name for file in files} == {"mapping.toml", "sealed.toml"}
-    for file in files:
-        assert file.vectors
-        for vector in file.vectors:
-            run_vector(registry.found("sd_certshare"), vector)
 
 
 async def test_it_examines_itself(world, frozen_clock):
@@ -76,13 +38,6 @@ async def test_it_examines_itself(world, frozen_clock):
     await checks["account"].run()
     with pytest.raises(UpstreamProtocolError, match="decrypt"):
         await checks["test licence"].run()
-
-
-async def test_a_whole_examination_goes_well(tmp_path, registry):
-    async with running("sd_certshare", tmp_path, registry=registry) as world:
-        found = await examine(world.connected, SystemClock())
-        assert found.ok, found
-        assert "test licence" in {one.name for one in found.results}
 
 
 async def test_the_order_of_the_ciphertext_is_an_option(world):
@@ -163,7 +118,7 @@ def provider(
         manifest=manifest,
         client=client,
         secrets=secrets or {"access_token": "t", "private_key": KEY},
-        clock=FrozenClock(None),  # type: ignore[arg-type] - never asked
+        clock=SystemClock(),
         ids=SequentialIds(),
         unknown=lambda field, code: unknown.append((field, code)),
     )
