@@ -60,6 +60,7 @@ class Run:
         self.clock: Clock = works.clock
         self.step = taken.step
         """Index of the step that is running, or that comes next."""
+        self._entered = taken.step
         self.attempt = taken.attempts
         """Which attempt at the present step this is, from 1."""
         self.payload: JsonMap = taken.payload
@@ -92,8 +93,12 @@ class Run:
     @property
     def idempotency_key(self) -> str:
         """32 hexadecimal characters that are the same whenever this step of this task is tried."""
-        name = "\n".join((self.kind, self.key, str(self.id), str(self.step)))
+        name = "\n".join((self.kind, self.key, str(self.id), str(self._entered)))
         return hashlib.sha256(name.encode()).hexdigest()[:32]
+
+    def enter(self) -> None:
+        """Begin the step that comes next; the engine does this."""
+        self._entered = self.step
 
     @asynccontextmanager
     async def checkpoint(self) -> AsyncIterator[SqlWork]:
@@ -103,6 +108,9 @@ class Run:
         when another worker has the task.
         """
         require_no_open_work()
+        if self.step != self._entered:
+            msg = "a step has one checkpoint, at its end"
+            raise RuntimeError(msg)
         async with self.works.begin() as work:
             yield work
             now = self.clock.now()

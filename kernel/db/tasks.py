@@ -197,6 +197,7 @@ class TaskEngine:
         try:
             while run.step < len(kind.steps):
                 before = run.step
+                run.enter()
                 await kind.steps[before](run)
                 if run.step == before:
                     async with run.checkpoint():

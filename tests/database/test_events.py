@@ -87,6 +87,35 @@ async def test_a_reader_never_passes_a_late_commit(postgresql_url: str, frozen_c
     await database.dispose()
 
 
+async def test_two_sealers_and_a_late_commit(postgresql_url: str, frozen_clock) -> None:
+    database = Database(postgresql_url, pool_size=4)
+    works = SqlWorks(database, frozen_clock, SequentialIds())
+    log = EventLog(works)
+    wrote, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        async with works.begin() as work:
+            await work.emit("slow", "case-slow", {})
+            wrote.set()
+            await go_on.wait()
+
+    late = asyncio.create_task(slow())
+    await wrote.wait()
+    async with works.begin() as work:
+        await work.emit("quick", "case-quick", {})
+    async with works.begin():
+        assert await log.seal() == 1  # not committed yet
+        go_on.set()
+        await late
+        other = asyncio.create_task(log.seal())
+        await asyncio.wait([other], timeout=0.3)
+        assert not other.done()
+    assert await other == 1
+    found = await log.read_after(0)
+    assert [(event.position, event.topic) for event in found] == [(1, "quick"), (2, "slow")]
+    await database.dispose()
+
+
 async def test_followers_beside_writers_see_everything_once(works: SqlWorks) -> None:
     log = EventLog(works)
     total = 60

@@ -258,6 +258,55 @@ async def test_a_step_has_one_checkpoint_and_none_inside_a_unit(works: SqlWorks)
     assert (await bench.task()).state == "DONE"
 
 
+async def test_a_second_checkpoint_does_not_skip_the_next_step(works: SqlWorks) -> None:
+    keys: list[str] = []
+
+    async def greedy(run: Run) -> None:
+        keys.append(run.idempotency_key)
+        await effect(run)
+        keys.append(run.idempotency_key)
+        await effect(run)
+
+    bench = Bench(works, greedy, effect, max_attempts=1)
+    await bench.enqueue("a")
+    await bench.engine.run_once()
+    task = await bench.task()
+    assert (task.state, task.step, task.error_code) == ("DEAD", 1, "unexpected_error")
+    assert await bench.counted() == {"a.0": 1}
+    assert keys[0] == keys[1]
+
+
+async def test_a_step_is_passed_once(works: SqlWorks, frozen_clock) -> None:
+    bench = Bench(works, nothing, nothing)
+    await bench.enqueue("a")
+    now = frozen_clock.at
+    async with works.begin() as work:
+        (taken,) = await store.take(work, ["job"], owner="x", now=now, lease=LEASE, limit=1)
+        passed = [
+            await store.advance(work, taken, 0, last=False, now=now, lease=LEASE) for _ in range(2)
+        ]
+    assert passed == [True, False]
+
+
+async def test_nobody_waits_for_a_task_that_is_being_taken(postgresql_url, frozen_clock) -> None:
+    database = Database(postgresql_url, pool_size=4, lock_timeout=timedelta(milliseconds=500))
+    works = SqlWorks(database, frozen_clock, RandomIds(frozen_clock))
+    await Bench(works, nothing).enqueue("a", "b")
+
+    async def take(owner: str) -> list[str]:
+        async with works.begin() as work:
+            found = await store.take(
+                work, ["job"], owner=owner, now=frozen_clock.at, lease=LEASE, limit=1
+            )
+            if owner == "one":
+                second = await asyncio.create_task(take("two"))
+                return [taken.key for taken in found] + second
+            return [taken.key for taken in found]
+
+    assert sorted(await take("one")) == ["a", "b"]
+    await database.dispose()
+
+
 async def test_a_lost_lease_rolls_the_checkpoint_back(works: SqlWorks, frozen_clock) -> None:
     inside, go_on = asyncio.Event(), asyncio.Event()
     slow = [True]
