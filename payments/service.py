@@ -81,8 +81,6 @@ class PaymentService:
         )
         self._upstream = f"upstream:{options.upstream}"
 
-    # ---- raising and issuing -------------------------------------------------------------------
-
     async def raise_bill(self, order: BillOrder) -> Bill | NoFeeDue:
         """Return the one bill of ``(reference, fee_version)``, stored before anything is sent.
 
@@ -99,15 +97,14 @@ class PaymentService:
                 bill = self._draft(order, await self._mint(work.next_number))
                 self._provider.examine(bill)
                 if await self._ledger.raised(work, bill, order.actor):
-                    grace = timedelta(seconds=self._options.issue_grace_seconds)
                     payload: JsonMap = {"bill_id": bill.bill_id}
-                    due = self._clock.now() + grace
+                    due = bill.created_at + timedelta(seconds=self._options.issue_grace_seconds)
                     await work.enqueue(ISSUE_TASK, bill.bill_id, payload, due=due)
                     await work.enqueue(EXPIRE_TASK, bill.bill_id, payload, due=bill.deadline)
                     return bill
                 bill = await self._bills.by_business_key(work, order.reference, order.fee_version)
         if bill is None:
-            raise BillNotReady("the business key is taken by a bill that cannot be read yet")
+            raise BillNotReady("the business key is taken by a bill that is not to be seen yet")
         if (bill.items, bill.payer) != (order.items, order.payer):
             raise BillDiffers("the fee version is taken by a bill with other content")
         return bill
@@ -196,8 +193,6 @@ class PaymentService:
             failed = replace(bill, failure_code=code[:MAX_CODE])
             return await self._ledger.move(work, failed, PayState.ISSUE_FAILED, self._upstream)
 
-    # ---- paying ----------------------------------------------------------------------------------
-
     async def open(self, bill_id: str, actor: str = "citizen") -> str:
         """Return the pay page's address and note that a payer was sent there (PENDING to PAYING).
 
@@ -249,8 +244,6 @@ class PaymentService:
             }
             await work.enqueue(POLL_TASK, f"{attempt_id}:{asked}", payload, due=due)
 
-    # ---- learning --------------------------------------------------------------------------------
-
     async def accept_push(self, raw: bytes, keep: KeepRaw) -> bytes:
         """Return the answer to a pushed frame: only what ``keep`` has stored is acknowledged.
 
@@ -277,8 +270,6 @@ class PaymentService:
         Raises the upstream error when it cannot be asked.
         """
         return await self._learner.refresh(await self.get(bill_id))
-
-    # ---- closing ---------------------------------------------------------------------------------
 
     async def void(self, bill_id: str, actor: str = "system") -> Bill:
         """Void the bill, if the upstream agrees; the bill that returns may be PAID instead.
@@ -361,8 +352,6 @@ class PaymentService:
             await self.expire(bill.bill_id)
         else:
             await self.refresh(bill.bill_id)
-
-    # ---- reading ---------------------------------------------------------------------------------
 
     async def get(self, bill_id: str) -> Bill:
         """Return a bill. Raises BillNotFound."""
