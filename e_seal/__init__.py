@@ -1,1 +1,77 @@
-"""E-seals (电子印章) on OFD documents."""
+"""电子印章: seals, and the documents they sign."""
+
+from e_seal.asn1.chain import TrustStore
+from e_seal.errors import DocumentNotSealed, InvalidSealOrder, SealActNotFound, SealOrderDiffers
+from e_seal.findings import Code, Finding, Verdict
+from e_seal.ledger import CHANGED_TASK
+from e_seal.model import (
+    ActState,
+    Authorisation,
+    FailureReason,
+    Papers,
+    PublicStatus,
+    SealAct,
+    SealOrder,
+    SealRecord,
+    SealState,
+    Signer,
+    SignRequest,
+    StampPosition,
+)
+from e_seal.ofd.compose import Layout, StampPlace
+from e_seal.ofd.errors import OfdError
+from e_seal.ofd.reader import OfdDocument
+from e_seal.ofd.reader import read as read_ofd
+from e_seal.ofd.writer import Attachment, Document, doc_id_of, missing_glyphs
+from e_seal.ofd.writer import write as write_ofd
+from e_seal.options import SealOptions
+from e_seal.ports import PORT_VERSION, ActRepository, SealProvider
+from e_seal.service import SealService
+from e_seal.states import ACT, LABELS, PUBLIC
+from e_seal.steps import STEPS
+from e_seal.verify import Report, SignatureReport
+
+__all__ = [
+    "ACT",
+    "CHANGED_TASK",
+    "LABELS",
+    "PORT_VERSION",
+    "PUBLIC",
+    "STEPS",
+    "ActRepository",
+    "ActState",
+    "Attachment",
+    "Authorisation",
+    "Code",
+    "Document",
+    "DocumentNotSealed",
+    "FailureReason",
+    "Finding",
+    "InvalidSealOrder",
+    "Layout",
+    "OfdDocument",
+    "OfdError",
+    "Papers",
+    "PublicStatus",
+    "Report",
+    "SealAct",
+    "SealActNotFound",
+    "SealOptions",
+    "SealOrder",
+    "SealOrderDiffers",
+    "SealProvider",
+    "SealRecord",
+    "SealService",
+    "SealState",
+    "SignRequest",
+    "SignatureReport",
+    "Signer",
+    "StampPlace",
+    "StampPosition",
+    "TrustStore",
+    "Verdict",
+    "doc_id_of",
+    "missing_glyphs",
+    "read_ofd",
+    "write_ofd",
+]

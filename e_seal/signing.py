@@ -171,7 +171,8 @@ def check_response(
         found.append(
             Finding(Code.SEAL_FILE_MISMATCH, "the seal was re-issued since it was fetched")
         )
-    if abs(signature.signed_at - now) > skew:
+    # The province may state the time of the request, which was frozen with the document.
+    if not prepared.prepared_at - skew <= signature.signed_at <= now + skew:
         found.append(Finding(Code.SIGN_TIME_IMPLAUSIBLE, "signed at another time"))
     found += check_signature(signature, trust, now=now, skew=skew)
     return tuple(item for item in found if item.code.is_failure)

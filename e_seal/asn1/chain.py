@@ -1,5 +1,8 @@
 """Find and check a certificate's path to a configured trust anchor (RFC 5280 clause 6, SM2)."""
 
+import base64
+import binascii
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +16,7 @@ from kernel.crypto import sm2
 from kernel.crypto.errors import InvalidKey
 
 _MAX_PATH: Final = 6
+_PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 _UNDERSTOOD: Final = frozenset(
     {
         x509.OID_KEY_USAGE,
@@ -42,12 +46,25 @@ class TrustStore:
     intermediates: tuple[Certificate, ...] = ()
 
     @classmethod
+    def from_pem(cls, anchors: str, intermediates: str = "") -> "TrustStore":
+        """Build from PEM bundles; raises Asn1Error."""
+        return cls.of(_pem_blocks(anchors), _pem_blocks(intermediates))
+
+    @classmethod
     def of(cls, anchors: Iterable[bytes], intermediates: Iterable[bytes] = ()) -> "TrustStore":
         """Build from DER certificates; raises Asn1Error."""
         return cls(
             tuple(x509.read_certificate(der) for der in anchors),
             tuple(x509.read_certificate(der) for der in intermediates),
         )
+
+
+def _pem_blocks(text: str) -> Iterator[bytes]:
+    for body in _PEM.findall(text):
+        try:
+            yield base64.b64decode("".join(body.split()), validate=True)
+        except binascii.Error as exc:
+            raise Asn1Error("malformed PEM block") from exc
 
 
 def verifies(certificate: Certificate, message: bytes, signature: bytes) -> bool:

@@ -47,6 +47,11 @@ class StampPlace:
     width: float
     height: float
 
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Where the seal's middle lies, whatever the size of its picture."""
+        return self.x + self.width / 2, self.y + self.height / 2
+
 
 def text_width(text: str, size: float) -> float:
     """Width of a line in millimetres."""

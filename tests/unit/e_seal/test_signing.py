@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -124,8 +124,9 @@ def test_every_wrong_answer_is_refused() -> None:
         digest: bytes = good[0],
         path: str = good[1],
         by: issue.Holder = w.signer,
+        at: datetime = NOW,
     ) -> bytes:
-        return write.make_signature(of_seal, digest, path, NOW, by)
+        return write.make_signature(of_seal, digest, path, at, by)
 
     assert codes(frozen, b"") == {Code.SES_FORMAT_INVALID}
     assert codes(frozen, made(digest=bytes(32))) == {Code.DATA_HASH_MISMATCH}
@@ -137,8 +138,11 @@ def test_every_wrong_answer_is_refused() -> None:
     forged = prepare(document(), forged_seal, [STAMP], at=NOW)
     response = write.make_signature(forged_seal, forged.digest, good[1], NOW, w.signer)
     assert codes(forged, response) == {Code.SEAL_SIGNATURE_INVALID}
-    late = NOW + timedelta(hours=1)
-    assert codes(frozen, made(), now=late) == {Code.SIGN_TIME_IMPLAUSIBLE}
+    for hours in (-1, 1):
+        assert codes(frozen, made(at=NOW + timedelta(hours=hours))) == {
+            Code.SIGN_TIME_IMPLAUSIBLE
+        }
+    assert codes(frozen, made(), now=NOW + timedelta(days=1)) == set()
     untrusted = type(w.trust).of([outside.certificate])
     assert codes(frozen, made(), trust=untrusted) == {
         Code.SIGNER_CHAIN_UNTRUSTED,

@@ -1,0 +1,48 @@
+"""Every error that the e-seal domain can raise, with texts for citizen, clerk and engineer."""
+
+from kernel.errors import Conflict, InvalidInput, NotFound, Text
+
+
+class SealActNotFound(NotFound):
+    """There is no such seal act."""
+
+    code = "seal_act_not_found"
+    title = Text("没有找到用章记录", "No such seal act")
+    citizen = Text("没有找到这份文书，请核对。", "We could not find this document; please check.")
+    clerk = Text("用章记录不存在。", "The seal act does not exist.")
+
+
+class InvalidSealOrder(InvalidInput):
+    """The document cannot be read, or its place for the seal does not exist."""
+
+    code = "seal_order_invalid"
+    title = Text("签章内容有误", "The seal order is invalid")
+    citizen = Text(
+        "文书生成有误，工作人员会处理。", "The document could not be made; staff will look into it."
+    )
+    clerk = Text(
+        "文书不是可签章的 OFD，或签章位置不存在。",
+        "The document is no readable OFD, or the seal's place does not exist.",
+    )
+
+
+class SealOrderDiffers(Conflict):
+    """This version of the document was ordered with other content or another seal."""
+
+    code = "seal_order_differs"
+    title = Text("同一版本文书内容不同", "This version was ordered with other content")
+    citizen = Text("文书已提交签章，请刷新后查看。", "The document is being sealed; refresh.")
+    clerk = Text(
+        "该版本文书已用其他内容或印章提交签章；内容变更请使用新的版本号。",
+        "This version was submitted with other content; use a new version for a change.",
+    )
+
+
+class DocumentNotSealed(Conflict):
+    """The document has no valid seal yet, or will have none."""
+
+    code = "document_not_sealed"
+    title = Text("文书尚未签章", "The document is not sealed")
+    citizen = Text("文书正在签章，请稍后查看。", "The document is being sealed; look again later.")
+    clerk = Text("文书尚未完成签章，请查看用章记录。", "Not sealed yet; see the seal act.")
+    retry_after = 5

@@ -1,0 +1,152 @@
+"""All SQL of the e-seal domain."""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Row, insert, select, update
+
+from e_seal import tables as t
+from e_seal.model import (
+    ActState,
+    Authorisation,
+    FailureReason,
+    Papers,
+    SealAct,
+    Signer,
+    StampPosition,
+)
+from e_seal.states import ACT
+from kernel.db.base import require_one, upsert
+from kernel.db.work import connection
+from kernel.work import Work
+
+_MICROMETRES: Final = 1000
+_FINAL: Final = sorted(str(state) for state in ACT.terminal)
+
+
+class SqlActs:
+    """Keeps seal acts in the database (e_seal.ports.ActRepository)."""
+
+    async def add(self, work: Work, act: SealAct, papers: Papers) -> bool:
+        conn = connection(work)
+        row = upsert(conn, t.act).values(
+            act_id=act.act_id,
+            request_id=act.request_id,
+            reference=act.reference,
+            item_code=act.item_code,
+            document_id=act.document_id,
+            document_version=act.document_version,
+            name=act.name,
+            page_count=act.page_count,
+            content_digest=act.content_digest,
+            seal_code=act.seal_code,
+            stamp_page=act.stamp.page,
+            stamp_x_um=round(act.stamp.centre_x * _MICROMETRES),
+            stamp_y_um=round(act.stamp.centre_y * _MICROMETRES),
+            signer_uid=act.signer.uid,
+            signer_certificate=act.signer.certificate_serial,
+            grant_id=act.authorisation.grant_id,
+            grant_approver=act.authorisation.approver,
+            grant_expires_at=act.authorisation.expires_at,
+            grant_proof=act.authorisation.proof,
+            created_at=act.created_at,
+            version=act.version,
+            **_changing(act),
+        )
+        row = row.on_conflict_do_nothing(index_elements=["document_id", "document_version"])
+        if (await conn.execute(row.returning(t.act.c.id))).first() is None:
+            return False
+        await conn.execute(insert(t.papers).values(act_id=act.act_id, **_bytes(papers)))
+        return True
+
+    async def get(self, work: Work, act_id: str, *, lock: bool = False) -> SealAct | None:
+        return await self._one(work, t.act.c.act_id == act_id, lock=lock)
+
+    async def by_document(self, work: Work, document_id: str, version: int) -> SealAct | None:
+        key = (t.act.c.document_id == document_id) & (t.act.c.document_version == version)
+        return await self._one(work, key, lock=False)
+
+    async def by_reference(self, work: Work, reference: str) -> list[SealAct]:
+        statement = select(t.act).where(t.act.c.reference == reference).order_by(t.act.c.id)
+        return [_act(row) for row in await connection(work).execute(statement)]
+
+    async def save(self, work: Work, act: SealAct) -> SealAct:
+        saved = replace(act, version=act.version + 1)
+        statement = (
+            update(t.act)
+            .where(t.act.c.act_id == act.act_id, t.act.c.version == act.version)
+            .values(version=saved.version, **_changing(saved))
+        )
+        require_one(await connection(work).execute(statement))
+        return saved
+
+    async def papers(self, work: Work, act_id: str) -> Papers:
+        statement = select(t.papers).where(t.papers.c.act_id == act_id)
+        row = (await connection(work).execute(statement)).one()._asdict()
+        return Papers(**{field.name: row[field.name] for field in fields(Papers)})
+
+    async def save_papers(self, work: Work, act_id: str, papers: Papers) -> None:
+        statement = update(t.papers).where(t.papers.c.act_id == act_id).values(**_bytes(papers))
+        require_one(await connection(work).execute(statement))
+
+    async def unfinished(self, work: Work, after: str, limit: int) -> list[str]:
+        statement = (
+            select(t.act.c.act_id)
+            .where(t.act.c.state.not_in(_FINAL), t.act.c.act_id > after)
+            .order_by(t.act.c.act_id)
+            .limit(limit)
+        )
+        return list((await connection(work).execute(statement)).scalars())
+
+    async def _one(self, work: Work, where: ColumnElement[bool], *, lock: bool) -> SealAct | None:
+        statement = select(t.act).where(where)
+        if lock:
+            statement = statement.with_for_update()
+        row = (await connection(work).execute(statement)).first()
+        return None if row is None else _act(row)
+
+
+def _changing(act: SealAct) -> Mapping[str, Any]:
+    return {
+        "state": act.state,
+        "digest": act.digest,
+        "signing_at": act.signing_at,
+        "failure": act.failure,
+        "failure_detail": act.failure_detail,
+        "updated_at": act.updated_at,
+    }
+
+
+def _bytes(papers: Papers) -> Mapping[str, Any]:
+    return vars(papers)
+
+
+def _act(row: Row[Any]) -> SealAct:
+    return SealAct(
+        act_id=row.act_id,
+        request_id=row.request_id,
+        reference=row.reference,
+        item_code=row.item_code,
+        document_id=row.document_id,
+        document_version=row.document_version,
+        name=row.name,
+        page_count=row.page_count,
+        content_digest=row.content_digest,
+        seal_code=row.seal_code,
+        stamp=StampPosition(
+            row.stamp_page, row.stamp_x_um / _MICROMETRES, row.stamp_y_um / _MICROMETRES
+        ),
+        signer=Signer(row.signer_uid, row.signer_certificate),
+        authorisation=Authorisation(
+            row.grant_id, row.grant_approver, row.grant_expires_at, row.grant_proof
+        ),
+        state=ActState(row.state),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        digest=row.digest,
+        signing_at=row.signing_at,
+        failure=None if row.failure is None else FailureReason(row.failure),
+        failure_detail=row.failure_detail,
+        version=row.version,
+    )
