@@ -62,7 +62,7 @@ class LicenceNotUsable(Conflict):
     which.
     """
 
-    code = "licence_not_usable"
+    code = "licence_state_not_valid"
     title = Text("证照当前不可使用", "The licence cannot be used now")
     citizen = Text(
         "这份证照已过期、注销或受限，请联系发证部门。",
