@@ -96,7 +96,9 @@ def test_levels_of_a_person(level, ial):
 
 def test_levels_are_configuration():
     options = Options(
-        base_url="https://jis.example.gov.cn", appmark="demoapp", ial_of_authlevel={"高级": 3}
+        base_url="https://jis.example.gov.cn",
+        appmark="demoapp",
+        ial_of_authlevel={"高级": Ial.REAL_PERSON},
     )
     user = PersonUser.model_validate({**PERSON, "authlevel": "高级"})
     assert mapping.person_profile(user, options, AT).ial is Ial.REAL_PERSON

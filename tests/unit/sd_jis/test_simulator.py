@@ -8,16 +8,23 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
 
 from adapters.kit.conformance import World, running
 from adapters.kit.conformance.identity import COMPANY, REAL_PERSON, sign_in
-from adapters.upstreams.sd_jis import simulator
+from adapters.sandbox.store import Store
 from adapters.upstreams.sd_jis.options import Meaning
-from adapters.upstreams.sd_jis.simulator.accounts import TICKET_LIFE, TOKEN_LIFE
-from adapters.upstreams.sd_jis.wire import INTERFACE_PATH, LOGIN_PATH, Retcode, decrypt_data
+from adapters.upstreams.sd_jis.simulator.accounts import TICKET_LIFE, TOKEN_LIFE, Accounts
+from adapters.upstreams.sd_jis.wire import (
+    INTERFACE_PATH,
+    LOGIN_PATH,
+    CorporationUser,
+    Retcode,
+    decrypt_data,
+)
 from identity.errors import TicketExpired
 from identity.model import UserType
 from kernel.clock import BEIJING, FrozenClock
@@ -46,10 +53,11 @@ def form(world: World, service: str, sent: object, **changes: str) -> dict[str, 
     }
 
 
-async def ask(world: World, service: str, sent: object, **changes: str) -> dict[str, object]:
+async def ask(world: World, service: str, sent: object, **changes: str) -> dict[str, Any]:
     answer = await world.browser.post(INTERFACE_PATH, data=form(world, service, sent, **changes))
     assert answer.status_code == 200
-    return answer.json()
+    content: dict[str, Any] = answer.json()
+    return content
 
 
 async def ticket(world: World, user_type=UserType.NATURAL_PERSON, title=REAL_PERSON) -> str:
@@ -58,7 +66,7 @@ async def ticket(world: World, user_type=UserType.NATURAL_PERSON, title=REAL_PER
 
 async def token(world: World, *args: object) -> str:
     answer = await ask(world, "ticketValidate", {"ticket": await ticket(world, *args)})
-    return json.loads(answer["data"])["token"]
+    return str(json.loads(answer["data"])["token"])
 
 
 async def test_a_foreign_integration_can_talk_to_it(world):
@@ -184,14 +192,14 @@ async def test_a_restart_forgets_nothing(tmp_path):
 
 
 async def test_the_people_are_synthetic_with_right_check_digits(world):
-    accounts = simulator.app.Accounts(simulator.app.Store(world.place.folder), world.clock).all()
+    accounts = Accounts(Store(world.place.folder), world.clock).all()
     today = world.clock.now().date()
     numbers = {
         parse_citizen_id(one.user.papersnumber or "", today=today).number for one in accounts
     }
     assert numbers == {"370102199003071238", "370202198811120246", "370112196505010119"}
-    (company,) = [one for one in accounts if one.user_type == "2"]
-    assert parse_uscc(company.user.cornumber).organisation_check_ok
+    (code,) = [one.user.cornumber for one in accounts if isinstance(one.user, CorporationUser)]
+    assert parse_uscc(code or "").organisation_check_ok
 
 
 async def test_an_unknown_retcode_is_counted_and_refused(world):
