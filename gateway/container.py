@@ -31,9 +31,20 @@ from kernel.ids import IdSource
 class Upstream(Protocol):
     """What the rest of the house may know about a connected upstream."""
 
-    name: str
-    title: str
-    port: str
+    @property
+    def name(self) -> str:
+        """Return the upstream's name."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """Return its Chinese title."""
+        ...
+
+    @property
+    def port(self) -> str:
+        """Return the port that it serves."""
+        ...
 
     async def probe(self) -> Mapping[str, Any]:
         """Run the capability probe: ``status``, ``layer`` at fault, ``elapsed_ms``."""

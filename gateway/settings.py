@@ -101,9 +101,6 @@ class WorkerSettings(_Section):
 
     concurrency: Annotated[int, Field(ge=1, le=100)] = 8
     lease_seconds: Annotated[int, Field(ge=3, le=600)] = 30
-    push_host: str = "127.0.0.1"
-    push_port: Annotated[int, Field(ge=0, le=65535)] = 0
-    """Where pushed payment confirmations are listened for; 0 for nowhere."""
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     """Where the worker shows its metrics; 0 for nowhere."""
 
@@ -115,8 +112,8 @@ class SandboxSettings(_Section):
     host: str = "127.0.0.1"
     ports: dict[str, int] = {}
     """HTTP and TCP port of each simulator, ``<name>`` and ``<name>.tcp``."""
-    department_token: SecretStr | None = None
-    """Token with which the simulated departments review cases."""
+    department_tokens: list[SecretStr] = []
+    """Tokens with which the simulated departments review cases."""
 
 
 class LogSettings(_Section):
@@ -138,7 +135,7 @@ class Settings(BaseSettings):
     keys: KeySettings
     identity: identity.Options
     licence: LicenceOptions = LicenceOptions()
-    seal: SealOptions = SealOptions()
+    seal: SealOptions
     payments: payments.PaymentOptions
     adapters: dict[str, AdapterSettings] = {}
     worker: WorkerSettings = WorkerSettings()

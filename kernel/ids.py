@@ -69,3 +69,13 @@ class SequentialIds:
         """Return a predictable secret; for tests only."""
         self._counts["secret"] += 1
         return f"{prefix}secret{self._counts['secret']:037d}"
+
+
+def random_bytes(count: int) -> bytes:
+    """Return that many unpredictable bytes from the operating system."""
+    return secrets.token_bytes(count)
+
+
+def chance() -> float:
+    """Return an unpredictable number from 0 up to 1, for waiting times with jitter."""
+    return secrets.randbelow(2**53) / 2**53

@@ -47,7 +47,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     found["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
     for route in app.routes:
         if isinstance(route, APIRoute) and route.include_in_schema:
-            for method in route.methods:
+            for method in route.methods or ():
                 operation = found["paths"][route.path_format][method.lower()]
                 _complete(operation, route, method, schemas)
     for unused in ("HTTPValidationError", "ValidationError"):

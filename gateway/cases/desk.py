@@ -80,7 +80,7 @@ class DeskService:
                 work, case, CaseState.ACCEPTED, scope.actor, changes=changes
             )
             item = await self._catalog.get(case.item_code)
-            await self._orders.order(work, case, item, DocumentKind.ACCEPTANCE)
+            await self._orders.order(work, case, item, DocumentKind.ACCEPTANCE, scope.actor)
             return case
 
     async def reject(self, case_id: str, scope: StaffScope, reason: str) -> Case:
@@ -92,7 +92,7 @@ class DeskService:
                 work, case, CaseState.NOT_ACCEPTED, scope.actor, changes=changes
             )
             item = await self._catalog.get(case.item_code)
-            await self._orders.order(work, case, item, DocumentKind.NON_ACCEPTANCE)
+            await self._orders.order(work, case, item, DocumentKind.NON_ACCEPTANCE, scope.actor)
             return case
 
     async def take(self, case_id: str, scope: StaffScope) -> Case:
@@ -161,7 +161,7 @@ class DeskService:
                 data={"outcome": outcome},
             )
             kind = DocumentKind.GRANT if outcome is Outcome.GRANTED else DocumentKind.REFUSAL
-            if await self._orders.order(work, case, item, kind):
+            if await self._orders.order(work, case, item, kind, scope.actor):
                 return case
             # Without a seal there is no document to wait for.
             return await conclude(self._mover, work, case)

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from sqlalchemy import Row, insert, select, update
 
-from gateway.cases.model import CaseId, Document, DocumentKind, DocumentState
+from gateway.cases.model import CaseId, Document, DocumentKind, DocumentState, Unsealed
 from gateway.cases.tables import documents
 from kernel.db.base import require_one
 from kernel.db.work import connection
 from kernel.work import Work
 
 _WITHOUT_BYTES: Final = tuple(
-    column for column in documents.c if column.name not in {"unsealed", "content"}
+    column for column in documents.c if column.name not in {"unsealed", "stamp", "content"}
 )
 
 
@@ -31,6 +31,7 @@ class SqlDocumentRepository:
                 number=document.number,
                 state=document.state,
                 created_at=document.created_at,
+                actor=document.actor,
                 findings=[],
             )
         )
@@ -62,9 +63,18 @@ class SqlDocumentRepository:
         )
         require_one(result)
 
-    async def unsealed(self, work: Work, document_id: str) -> bytes | None:
-        query = select(documents.c.unsealed).where(documents.c.document_id == document_id)
-        return (await connection(work).execute(query)).scalar_one_or_none()
+    async def put_unsealed(self, work: Work, document_id: str, unsealed: Unsealed) -> None:
+        stamp = {"page": unsealed.page, "x": unsealed.centre_x, "y": unsealed.centre_y}
+        changes = {"unsealed": unsealed.ofd, "stamp": stamp, "state": DocumentState.COMPOSED}
+        await self.change(work, document_id, changes)
+
+    async def unsealed(self, work: Work, document_id: str) -> Unsealed | None:
+        query = select(documents.c.unsealed, documents.c.stamp)
+        query = query.where(documents.c.document_id == document_id)
+        row = (await connection(work).execute(query)).first()
+        if row is None or row.unsealed is None:
+            return None
+        return Unsealed(row.unsealed, row.stamp["page"], row.stamp["x"], row.stamp["y"])
 
     async def content(self, work: Work, document_id: str) -> bytes | None:
         query = select(documents.c.content).where(documents.c.document_id == document_id)
@@ -80,6 +90,7 @@ def _document(row: Row[Any]) -> Document:
         number=row.number,
         state=DocumentState(row.state),
         created_at=row.created_at,
+        actor=row.actor,
         sealed_at=row.sealed_at,
         sha256=row.sha256,
         size=row.size,

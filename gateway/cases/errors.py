@@ -164,3 +164,17 @@ class DocumentNotFound(NotFound):
 
     code = "document_not_found"
     title = Text("文书不存在", "No such document")
+
+
+class SealRefused(Conflict):
+    """The seal system, or our own checks, will not let this document be sealed."""
+
+    code = "seal_refused"
+    title = Text("文书未能签章", "The document could not be sealed")
+    citizen = Text(
+        "文书签章遇到问题，工作人员正在处理。", "Sealing failed; staff are looking into it."
+    )
+    clerk = Text(
+        "签章失败，请查看原因并联系印章管理。",
+        "Sealing failed; see the reason, contact the registrar.",
+    )

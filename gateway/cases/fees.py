@@ -32,7 +32,7 @@ class FeeService:
     async def bill(self, case_id: str) -> payments.Bill | None:
         """Raise the case's one bill and try to issue it; None when nothing is due any more.
 
-        Repeating it returns the same bill. Raises no upstream error: an unissued bill stays ISSUING.
+        Repeating it returns the same bill. No upstream error: an unissued bill stays ISSUING.
         """
         async with self._works.read() as work:
             case = await self._mover.load(work, case_id, lock=False)

@@ -219,12 +219,24 @@ class Document:
     """文书编号"""
     state: DocumentState
     created_at: datetime
+    actor: str
+    """Whose act called for the document: the person who uses the seal (用章人)."""
     sealed_at: datetime | None = None
     sha256: str = ""
     size: int = 0
     verdict: str = ""
     """Verdict of our own verification: VALID, VALID_WITH_WARNINGS, INVALID or INDETERMINATE."""
     findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unsealed:
+    """A composed document that waits for its seal; the seal's centre in mm from the top left."""
+
+    ofd: bytes
+    page: int
+    centre_x: float
+    centre_y: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,9 @@ class DocumentOrders:
         self._clock = clock
         self._ids = ids
 
-    async def order(self, work: Work, case: Case, item: Item, kind: DocumentKind) -> bool:
+    async def order(
+        self, work: Work, case: Case, item: Item, kind: DocumentKind, actor: str
+    ) -> bool:
         """Order one document; False when the department has no seal and so issues none."""
         if not item.department.seal_code:
             return False
@@ -44,6 +46,7 @@ class DocumentOrders:
             number=await self._numbering.document_no(work, kind, case.region),
             state=DocumentState.QUEUED,
             created_at=self._clock.now(),
+            actor=actor,
         )
         await self._repository.add(work, document)
         payload = {"document_id": document.document_id, "case_id": case.case_id}

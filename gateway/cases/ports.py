@@ -14,6 +14,7 @@ from gateway.cases.model import (
     Document,
     DocumentKind,
     StaffScope,
+    Unsealed,
 )
 from kernel.work import Work
 
@@ -26,7 +27,7 @@ class CaseRepository(Protocol):
         ...
 
     async def get(self, work: Work, case_id: str, *, lock: bool = False) -> Case | None:
-        """Return a case with its materials; ``lock`` keeps others from changing it until the end."""
+        """Return a case with its materials; ``lock`` keeps others away until the end."""
         ...
 
     async def change(self, work: Work, case: Case, changes: dict[str, Any]) -> None:
@@ -87,8 +88,12 @@ class DocumentRepository(Protocol):
         """Write columns of a document."""
         ...
 
-    async def unsealed(self, work: Work, document_id: str) -> bytes | None:
-        """Return the bytes as composed, before sealing."""
+    async def put_unsealed(self, work: Work, document_id: str, unsealed: Unsealed) -> None:
+        """Store a document as composed."""
+        ...
+
+    async def unsealed(self, work: Work, document_id: str) -> Unsealed | None:
+        """Return a document as composed, before sealing."""
         ...
 
     async def content(self, work: Work, document_id: str) -> bytes | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 import e_license
+import e_seal
 import payments
-from gateway.cases.model import Applicant, Case, StaffScope
+from gateway.cases.model import Applicant, Case, Document, StaffScope, Unsealed
 from gateway.catalog.model import ApplicantType, FeeRule, Item
 from identity import IdType, Principal, StaffMember, StaffRole
 
@@ -19,6 +21,7 @@ _DOCUMENT_TYPES: Final[Mapping[IdType, e_license.IdDocType]] = {
 }
 _WHOLE_REGION: Final = frozenset({StaffRole.CLERK, StaffRole.OPS, StaffRole.AUDITOR})
 FEE_VERSION: Final = "1"
+_LEAVE_TO_SEAL: Final = timedelta(days=30)
 
 
 def applicant_of(principal: Principal) -> Applicant:
@@ -89,6 +92,30 @@ def _line(fee: FeeRule, form: dict[str, str]) -> payments.BillItem:
         amount_fen=fee.amount(form),
         quantity=fee.quantity(form),
         unit=fee.unit,
+    )
+
+
+def seal_order_of(
+    document: Document, case: Case, item: Item, unsealed: Unsealed
+) -> e_seal.SealOrder:
+    """Return what is to be sealed, by whom, and with whose leave."""
+    seal_code = item.department.seal_code
+    return e_seal.SealOrder(
+        reference=case.case_id,
+        item_code=item.code,
+        document_id=document.document_id,
+        version=document.version,
+        name=document.number,
+        ofd=unsealed.ofd,
+        seal_code=seal_code,
+        stamp=e_seal.StampPosition(unsealed.page, unsealed.centre_x, unsealed.centre_y),
+        signer=e_seal.Signer(uid=document.actor),
+        authorisation=e_seal.Authorisation(
+            grant_id=f"{seal_code}:{item.basic_code}",
+            approver=document.actor,
+            expires_at=document.created_at + _LEAVE_TO_SEAL,
+        ),
+        actor=document.actor,
     )
 
 

@@ -206,7 +206,7 @@ class Item:
 
     @property
     def declared_online(self) -> bool:
-        """Whether the catalogue says that one may apply online: more than advice (网上可办, declared)."""
+        """Whether the catalogue declares it 网上可办: more than advice is to be had online."""
         return any(depth is not OnlineDepth.CONSULT for depth in self.online_depth)
 
     def material(self, code: str) -> Material | None:

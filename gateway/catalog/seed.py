@@ -27,7 +27,7 @@ def bundled() -> tuple[Item, ...]:
 
 
 def read_items(data: Mapping[str, Any]) -> tuple[Item, ...]:
-    """Return the items of a parsed file. Raises BadCatalogue naming the item and the contradiction."""
+    """Return the items of a parsed file. Raises BadCatalogue naming item and contradiction."""
     departments = {entry["uscc"]: _department(entry) for entry in data["department"]}
     items = tuple(_item(entry, departments) for entry in data["item"])
     if len({item.code for item in items}) != len(items):
@@ -55,7 +55,7 @@ def _item(entry: Mapping[str, Any], departments: Mapping[str, Department]) -> It
 
 
 def _check(item: Item) -> None:
-    """The rules that auditors of the national catalogue apply, as far as the seed can break them."""
+    """Apply the rules of the national catalogue's auditors, as far as the seed can break them."""
     faults = {
         "its code must have 31 characters": len(item.code) != _CODE_LENGTH,
         "its code must begin with the department's credit code": (

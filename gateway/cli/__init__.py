@@ -1,1 +1,1 @@
-"""The onewindow command line."""
+"""The command line: onewindow."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -64,9 +64,9 @@ class EventLog:
         self,
         position: int,
         limit: int = 100,
-        reference: str | None = None,
+        references: Collection[str] | None = None,
     ) -> Sequence[Event]:
-        """Return up to ``limit`` events behind ``position`` (0: all), of one reference if given.
+        """Return up to ``limit`` events behind ``position`` (0: all), of some references if given.
 
         Seals what was committed since the last reader came. Must not be called inside a unit of
         work that reads.
@@ -77,8 +77,8 @@ class EventLog:
         if unsealed:
             await self.seal()
         statement = select(*_COLUMNS).where(events.c.position > position)
-        if reference is not None:
-            statement = statement.where(events.c.reference == reference)
+        if references is not None:
+            statement = statement.where(events.c.reference.in_(references))
         async with self._works.read() as work:
             rows = await connection(work).execute(
                 statement.order_by(events.c.position).limit(limit)

@@ -154,7 +154,7 @@ async def test_reading_one_reference_behind_a_position(works: SqlWorks) -> None:
     for number in range(6):
         async with works.begin() as work:
             await work.emit("noted", f"case-{number % 2}", {"number": number})
-    found = await log.read_after(2, reference="case-1", limit=1)
+    found = await log.read_after(2, references=["case-1"], limit=1)
     assert [(event.position, event.data) for event in found] == [(4, {"number": 3})]
     assert await log.last_position() == 6
     async with works.read() as work:

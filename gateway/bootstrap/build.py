@@ -1,0 +1,212 @@
+"""Builds the services of one process out of the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from adapters.kit.deadline import deadline
+from adapters.kit.registry import Connected
+from adapters.kit.telemetry import Telemetry, trace_id
+from e_license.repository import SqlLicenceRepository
+from e_license.service import LicenceService
+from e_seal import TrustStore
+from e_seal.repository import SqlActs
+from e_seal.service import SealService
+from gateway.bootstrap.upstreams import ConnectedUpstream, connect_all, listener_of, of_port
+from gateway.cases.desk import DeskService
+from gateway.cases.document_repository import SqlDocumentRepository
+from gateway.cases.fees import FeeService
+from gateway.cases.materials import MaterialService
+from gateway.cases.mover import CaseMover
+from gateway.cases.numbers import Numbering
+from gateway.cases.orders import DocumentOrders
+from gateway.cases.papers import PaperService
+from gateway.cases.repository import SqlCaseRepository
+from gateway.cases.service import CaseService
+from gateway.catalog.repository import SqlItemRepository
+from gateway.catalog.service import CatalogService
+from gateway.container import Container
+from gateway.settings import BadSettings, Settings
+from gateway.worker.pushes import push_receiver
+from identity.repository import SqlRepository as SqlIdentityRepository
+from identity.service import IdentityKeys, IdentityService
+from kernel.clock import Clock, SystemClock
+from kernel.crypto.errors import InvalidKey
+from kernel.crypto.fields import Algorithm, FieldCipher, blind_index
+from kernel.crypto.keys import KeyRing
+from kernel.db.engine import Database
+from kernel.db.events import EventLog
+from kernel.db.idempotency import Idempotency
+from kernel.db.work import SqlWorks
+from kernel.ids import IdSource, RandomIds, random_bytes
+from payments.repository import SqlBills
+from payments.service import PaymentService
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What every service stands on."""
+
+    settings: Settings
+    clock: Clock
+    ids: IdSource
+    works: SqlWorks
+    cipher: FieldCipher
+    index_key: bytes
+    connected: dict[str, Connected]
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    ids: IdSource | None = None,
+    process: str = "onewindow",
+) -> Container:
+    """Return everything that one process is made of; nothing is connected or sent yet.
+
+    Raises BadSettings in one sentence.
+    """
+    clock = clock or SystemClock()
+    ids = ids or RandomIds(clock)
+    metrics = CollectorRegistry()
+    database = Database(
+        settings.database.url.get_secret_value(),
+        pool_size=settings.database.pool_size,
+        durable=settings.database.durable,
+        application_name=process,
+    )
+    works = SqlWorks(database, clock, ids)
+    cipher, index_key = _keys(settings)
+    telemetry = Telemetry(metrics, clock)
+    connected = connect_all(settings.adapters, clock=clock, ids=ids, telemetry=telemetry)
+    ground = _Ground(settings, clock, ids, works, cipher, index_key, connected)
+    licences, payments, seals = _licences(ground), _payments(ground), _seals(ground)
+    receive = push_receiver(payments, works, settings.payments.upstream)
+
+    async def close() -> None:
+        for one in connected.values():
+            await one.close()
+        await database.dispose()
+
+    return Container(
+        settings=settings,
+        clock=clock,
+        ids=ids,
+        database=database,
+        works=works,
+        events=EventLog(works),
+        idempotency=Idempotency(clock),
+        metrics=metrics,
+        identity=_identity(ground),
+        licences=licences,
+        seals=seals,
+        payments=payments,
+        **_acceptance(ground, licences, payments, seals),
+        upstreams={name: ConnectedUpstream(one, clock) for name, one in connected.items()},
+        trace_id=trace_id,
+        deadline=deadline,
+        listen=listener_of(connected[settings.payments.upstream], receive),
+        close=close,
+    )
+
+
+def _identity(ground: _Ground) -> IdentityService:
+    return IdentityService(
+        of_port(ground.connected, "identity"),
+        SqlIdentityRepository(),
+        ground.works,
+        ground.clock,
+        ground.ids,
+        IdentityKeys(ground.cipher, ground.index_key),
+        ground.settings.identity,
+    )
+
+
+def _licences(ground: _Ground) -> LicenceService:
+    return LicenceService(
+        of_port(ground.connected, "e_license"),
+        SqlLicenceRepository(),
+        ground.works,
+        ground.clock,
+        ground.ids,
+        lambda code: blind_index(code, ground.index_key, "elicense.subject"),
+        ground.settings.licence,
+    )
+
+
+def _payments(ground: _Ground) -> PaymentService:
+    return PaymentService(
+        provider=_the_one(ground.connected, ground.settings.payments.upstream, "payments"),
+        repository=SqlBills(ground.cipher),
+        works=ground.works,
+        clock=ground.clock,
+        ids=ground.ids,
+        options=ground.settings.payments,
+    )
+
+
+def _seals(ground: _Ground) -> SealService:
+    return SealService(
+        provider=_the_one(ground.connected, ground.settings.seal.upstream, "e_seal"),
+        repository=SqlActs(),
+        works=ground.works,
+        clock=ground.clock,
+        ids=ground.ids,
+        options=ground.settings.seal,
+        trust=_trust(ground.settings),
+    )
+
+
+def _acceptance(
+    ground: _Ground, licences: LicenceService, payments: PaymentService, seals: SealService
+) -> dict[str, Any]:
+    """Return the services of catalogue and cases by their names in the container."""
+    works, clock, ids = ground.works, ground.clock, ground.ids
+    catalog = CatalogService(SqlItemRepository(), works, clock)
+    cases, documents = SqlCaseRepository(ground.cipher), SqlDocumentRepository()
+    mover, numbering = CaseMover(cases, clock), Numbering(clock)
+    orders = DocumentOrders(repository=documents, numbering=numbering, clock=clock, ids=ids)
+    about: dict[str, Any] = {"mover": mover, "catalog": catalog, "works": works}
+    timed = {**about, "clock": clock}
+    return {
+        "catalog": catalog,
+        "cases": CaseService(repository=cases, numbering=numbering, ids=ids, **timed),
+        "materials": MaterialService(repository=cases, licences=licences, ids=ids, **timed),
+        "desk": DeskService(repository=cases, orders=orders, **timed),
+        "fees": FeeService(collector=payments, **about),
+        "papers": PaperService(repository=documents, seals=seals, **timed),
+    }
+
+
+def _keys(settings: Settings) -> tuple[FieldCipher, bytes]:
+    try:
+        ring = KeyRing(settings.keys.ring_bytes(), settings.keys.active)
+        index_key = settings.keys.index_bytes()
+    except (ValueError, InvalidKey) as exc:
+        raise BadSettings(f"keys: {exc}") from exc
+    return FieldCipher(ring, Algorithm[settings.keys.algorithm], random_bytes), index_key
+
+
+def _the_one(connected: dict[str, Connected], name: str, port: str) -> Any:
+    found = connected.get(name)
+    if found is None or found.manifest.port != port:
+        raise BadSettings(f"{port}.upstream names {name}, which is no connected {port} adapter")
+    return found.provider
+
+
+def _trust(settings: Settings) -> TrustStore:
+    def read(path: str | None) -> str:
+        if path is None:
+            return ""
+        try:
+            return Path(path).read_text("ascii")
+        except (OSError, ValueError) as exc:
+            raise BadSettings(f"seal: {path}: {exc}") from exc
+
+    seal = settings.seal
+    return TrustStore.from_pem(read(seal.trust_anchors_file), read(seal.intermediates_file))

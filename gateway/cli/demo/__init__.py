@@ -1,0 +1,1 @@
+"""onewindow demo: one real case through all four systems, on this machine, in a minute."""

@@ -1,0 +1,32 @@
+"""The command line's front door: demo, serve, worker, sandbox, db, adapter, case, seal, staff."""
+
+from __future__ import annotations
+
+import typer
+
+from gateway.cli import adapters, cases, data, processes, seals, staff
+from gateway.cli.demo import command as demo
+
+app = typer.Typer(
+    name="onewindow",
+    help="OneWindow 一窗：一窗受理网关。 The one-window acceptance gateway.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+processes.add_to(app)
+app.add_typer(data.app, name="db")
+app.add_typer(adapters.app, name="adapter")
+app.add_typer(cases.app, name="case")
+app.add_typer(seals.app, name="seal")
+app.add_typer(staff.app, name="staff")
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""The long-running commands: serve, worker, sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+
+import structlog
+import typer
+import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway import logs
+from gateway.bootstrap import province_of, run_sandbox
+from gateway.cli.department import Department
+from gateway.cli.shared import (
+    Config,
+    container_of,
+    fail,
+    run,
+    settings_of,
+    stop_on_signals,
+)
+from gateway.container import Container
+from gateway.main import create_app
+from gateway.settings import BadSettings, Settings
+from gateway.worker.run import run_worker
+from kernel.clock import SystemClock
+from kernel.ids import chance
+from migrations.run import current, head
+
+_log = structlog.get_logger("cli")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("serve")(serve)
+    app.command("worker")(worker)
+    app.command("sandbox")(sandbox)
+
+
+def serve(config: Config = None) -> None:
+    """启动 HTTP 服务。 Run the HTTP interface."""
+    settings = settings_of(config)
+    logs.configure(settings.logs, "serve")
+    container = container_of(settings, "onewindow serve")
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(container),
+            host=settings.server.host,
+            port=settings.server.port,
+            loop="uvloop",
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
+    )
+
+    async def main() -> None:
+        await _require_schema(container)
+        await server.serve()
+
+    try:
+        run(main())
+    except OSError as exc:
+        if exc.errno == errno.EADDRINUSE:
+            fail(_taken(settings.server.host, settings.server.port))
+        raise
+    if not server.started:
+        fail(_taken(settings.server.host, settings.server.port))
+
+
+def worker(config: Config = None) -> None:
+    """启动后台任务进程。 Run the background worker."""
+    settings = settings_of(config)
+    logs.configure(settings.logs, "worker")
+    container = container_of(settings, "onewindow worker")
+
+    async def main() -> None:
+        await _require_schema(container)
+        try:
+            await run_worker(container, stop_on_signals(), chance=chance)
+        finally:
+            await container.close()
+
+    try:
+        run(main())
+    except OSError as exc:
+        if exc.errno == errno.EADDRINUSE:
+            fail("推送监听端口已被占用。 / The port for pushed payments is taken.")
+        raise
+
+
+def sandbox(config: Config = None) -> None:
+    """启动仿真上游与仿真部门。 Run the simulated province and its departments."""
+    settings = settings_of(config)
+    logs.configure(settings.logs, "sandbox")
+
+    async def main() -> None:
+        if settings.sandbox is None:
+            raise BadSettings("there is no sandbox section")
+        province = province_of(
+            settings.sandbox,
+            gateway_url=settings.server.public_url,
+            push=_push_address(settings),
+            clock=SystemClock(),
+        )
+        stop = stop_on_signals()
+        bots = [
+            asyncio.create_task(_department(settings, token.get_secret_value()).work(stop))
+            for token in settings.sandbox.department_tokens
+        ]
+        try:
+            await run_sandbox(province, stop)
+        finally:
+            stop.set()
+            await asyncio.gather(*bots)
+
+    try:
+        run(main())
+    except BadSettings as exc:
+        fail(f"仿真上游无法启动 / sandbox: {exc}")
+
+
+def _department(settings: Settings, token: str) -> Department:
+    url = f"http://{settings.server.host}:{settings.server.port}"
+    return Department(url, token)
+
+
+def _push_address(settings: Settings) -> tuple[str, int]:
+    options = settings.adapters[settings.payments.upstream].options
+    return str(options.get("listen_host", "127.0.0.1")), int(options.get("listen_port", 9602))
+
+
+async def _require_schema(container: Container) -> None:
+    url = container.settings.database.url.get_secret_value()
+    try:
+        if await current(url) != head():
+            fail(
+                "数据库结构不是最新，请先运行 onewindow db upgrade。 / "
+                "The database is not up to date; run: onewindow db upgrade"
+            )
+    except (SQLAlchemyError, OSError) as exc:
+        fail(f"无法连接数据库。 / The database cannot be reached ({type(exc).__name__}).")
+
+
+def _taken(host: str, port: int) -> str:
+    return (
+        f"端口 {host}:{port} 已被占用，请关闭占用者或更换端口。 / "
+        f"Port {host}:{port} is taken; stop what uses it or choose another."
+    )

@@ -1,0 +1,158 @@
+"""Everything that may wait: which task is carried out by which service."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Final
+
+import e_seal
+import payments
+from gateway.cases.desk import BILL_TASK
+from gateway.cases.orders import DOCUMENT_TASK
+from gateway.container import Container
+from kernel.db import inbox
+from kernel.db.task_kinds import Backoff, TaskRegistry
+from kernel.db.task_run import Abandon, Run
+from kernel.errors import UpstreamUnavailable
+from kernel.work import JsonMap
+
+PUSH_TASK: Final = "payments.push"
+SWEEP_TASK: Final = "payments.sweep"
+SEAL_SWEEP_TASK: Final = "e_seal.sweep"
+_DAILY: Final = timedelta(days=1)
+_HOURLY: Final = timedelta(hours=1)
+_SWEEP_AT: Final = timedelta(hours=6, minutes=40)
+_PATIENT: Final = Backoff(base=timedelta(seconds=2), cap=timedelta(minutes=10))
+_MANY: Final = 60
+"""Ten minutes apart at the most: upstreams may be down for half a day."""
+
+Act = Callable[[Run], Awaitable[None]]
+SealStep = Callable[[e_seal.SealService, JsonMap], Awaitable[None]]
+PaymentStep = Callable[[payments.PaymentService, JsonMap], Awaitable[None]]
+
+
+def text(run: Run, name: str) -> str:
+    """Return a text of the payload. Raises Abandon, since no repetition would add it."""
+    value = run.payload.get(name)
+    if not isinstance(value, str):
+        raise Abandon("payload_invalid", f"{name} is missing")
+    return value
+
+
+def register(registry: TaskRegistry, services: Container) -> None:
+    """Register every kind of task that this system writes."""
+    for kind, step in payments.STEPS.items():
+        if kind != SWEEP_TASK:
+            registry.register(
+                kind, [_payment_step(services, step)], max_attempts=_MANY, backoff=_PATIENT
+            )
+    registry.register(payments.CHANGED_TASK, [_changed(services)], max_attempts=_MANY)
+    registry.register(PUSH_TASK, [_push(services)], max_attempts=_MANY, backoff=_PATIENT)
+    registry.register(BILL_TASK, [_bill(services)], max_attempts=_MANY, backoff=_PATIENT)
+    registry.register(
+        DOCUMENT_TASK,
+        [_compose(services), _seal(services)],
+        max_attempts=_MANY,
+        backoff=_PATIENT,
+    )
+    for kind, seal_step in e_seal.STEPS.items():
+        if kind != SEAL_SWEEP_TASK:
+            registry.register(
+                kind, [_seal_step(services, seal_step)], max_attempts=_MANY, backoff=_PATIENT
+            )
+    registry.register(e_seal.CHANGED_TASK, [_sealed(services)], max_attempts=_MANY)
+    registry.every(SEAL_SWEEP_TASK, _HOURLY, [_seal_step(services, e_seal.STEPS[SEAL_SWEEP_TASK])])
+    sweep = payments.STEPS[SWEEP_TASK]
+    registry.every(SWEEP_TASK, _DAILY, [_payment_step(services, sweep)], offset=_SWEEP_AT)
+    registry.every("identity.sweep", _HOURLY, [_forget_logins(services)])
+    registry.every("idempotency.purge", _HOURLY, [_purge_keys(services)])
+
+
+def _payment_step(services: Container, step: PaymentStep) -> Act:
+    async def act(run: Run) -> None:
+        await step(services.payments, run.payload)
+
+    return act
+
+
+def _seal_step(services: Container, step: SealStep) -> Act:
+    async def act(run: Run) -> None:
+        await step(services.seals, run.payload)
+
+    return act
+
+
+def _sealed(services: Container) -> Act:
+    async def act(run: Run) -> None:
+        found = await services.seals.get(text(run, "act_id"))
+        if found.is_sealed:
+            await services.papers.seal(found.document_id)
+
+    return act
+
+
+def _changed(services: Container) -> Act:
+    async def act(run: Run) -> None:
+        await services.fees.settle(text(run, "reference"), text(run, "bill_id"))
+
+    return act
+
+
+def _push(services: Container) -> Act:
+    async def act(run: Run) -> None:
+        number = run.payload.get("inbox_id")
+        if not isinstance(number, int):
+            raise Abandon("payload_invalid", "inbox_id is missing")
+        async with services.works.read() as work:
+            message = await inbox.get(work, number)
+        if message is None:
+            raise Abandon("inbox_row_missing")
+        if message.handled_at is not None:
+            return
+        await payments.push_step(services.payments, message.body)
+        async with run.checkpoint() as work:
+            await inbox.mark(work, number, "handled")
+
+    return act
+
+
+def _bill(services: Container) -> Act:
+    async def act(run: Run) -> None:
+        # A bill that stays unissued is the payment domain's own task from here on.
+        await services.fees.bill(text(run, "case_id"))
+
+    return act
+
+
+def _compose(services: Container) -> Act:
+    async def act(run: Run) -> None:
+        await services.papers.compose(text(run, "document_id"))
+
+    return act
+
+
+def _seal(services: Container) -> Act:
+    async def act(run: Run) -> None:
+        if not await services.papers.seal(text(run, "document_id")):
+            raise UpstreamUnavailable("the seal system has not answered yet")
+
+    return act
+
+
+def _forget_logins(services: Container) -> Act:
+    async def act(_run: Run) -> None:
+        while await services.identity.sweep():
+            pass
+
+    return act
+
+
+def _purge_keys(services: Container) -> Act:
+    async def act(_run: Run) -> None:
+        purged = 1
+        while purged:
+            async with services.works.begin() as work:
+                purged = await services.idempotency.purge(work)
+
+    return act
