@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -91,11 +92,18 @@ def id_column() -> Column[int]:
     return Column("id", BigInt, primary_key=True, autoincrement=True)
 
 
-def upsert(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
+Upsert = postgresql.Insert | sqlite.Insert
+
+INSERTS: Final[Mapping[str, Callable[[Table], Upsert]]] = {
+    "postgresql": postgresql.insert,
+    "sqlite": sqlite.insert,
+}
+"""By dialect name, for statements that are built once and run often."""
+
+
+def upsert(connection: AsyncConnection, table: Table) -> Upsert:
     """Return this database's INSERT that knows ``on_conflict_do_nothing`` and ``…_do_update``."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
+    return INSERTS[connection.dialect.name](table)
 
 
 def require_one(result: CursorResult[Any]) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction
 
 from kernel.clock import Clock
-from kernel.db.base import upsert
+from kernel.db.base import INSERTS
 from kernel.db.engine import Database, is_postgresql
 from kernel.db.errors import DatabaseUnavailable, translated
 from kernel.db.tables import event_counters, events, history, numbers, tasks
@@ -27,6 +27,29 @@ Wrote = Literal["task", "event"]
 
 CHANNELS: Final[dict[Wrote, str]] = {"task": "onewindow_task", "event": "onewindow_event"}
 """PostgreSQL's notification channels."""
+
+# Built once: on the busiest path of all, building them costs as much as running them.
+_HISTORY: Final = insert(history).inline()
+_EVENT: Final = insert(events).inline()
+_SEQUENCE: Final = {
+    name: into(event_counters)
+    .on_conflict_do_update(
+        index_elements=["reference"],
+        set_={"value": event_counters.c.value + 1},
+    )
+    .returning(event_counters.c.value)
+    for name, into in INSERTS.items()
+}
+_TASK: Final = {
+    name: into(tasks).on_conflict_do_nothing(index_elements=["kind", "key"]).returning(tasks.c.id)
+    for name, into in INSERTS.items()
+}
+_NUMBER: Final = {
+    name: into(numbers)
+    .on_conflict_do_update(index_elements=["name"], set_={"value": numbers.c.value + 1})
+    .returning(numbers.c.value)
+    for name, into in INSERTS.items()
+}
 
 _current: ContextVar[SqlWork | None] = ContextVar("current_work", default=None)
 
@@ -63,17 +86,18 @@ class SqlWork:
     async def moved(self, move: Move) -> None:
         conn = self._writable()
         await conn.execute(
-            insert(history).values(
-                machine=move.machine,
-                entity=move.entity,
-                old=move.old,
-                new=move.new,
-                event=move.event,
-                reference=move.reference,
-                actor=move.actor,
-                note=move.note,
-                at=self.works.clock.now(),
-            ),
+            _HISTORY,
+            {
+                "machine": move.machine,
+                "entity": move.entity,
+                "old": move.old,
+                "new": move.new,
+                "event": move.event,
+                "reference": move.reference,
+                "actor": move.actor,
+                "note": move.note,
+                "at": self.works.clock.now(),
+            },
         )
         await self._append(move.event, move.reference, move.data, move)
 
@@ -84,24 +108,23 @@ class SqlWork:
         conn = self._writable()
         # The counter's row stays locked until the end, so nobody else can take the next number
         # before this one is committed: no holes, and the order is the order of commits.
-        count = upsert(conn, event_counters).values(reference=reference, value=1)
-        count = count.on_conflict_do_update(
-            index_elements=["reference"],
-            set_={"value": event_counters.c.value + 1},
+        counted = await conn.execute(
+            _SEQUENCE[conn.dialect.name],
+            {"reference": reference, "value": 1},
         )
-        sequence = (await conn.execute(count.returning(event_counters.c.value))).scalar_one()
         await conn.execute(
-            insert(events).values(
-                event_id=self.works.ids.new("evt"),
-                reference=reference,
-                sequence=sequence,
-                topic=topic,
-                data=dict(data),
-                at=self.works.clock.now(),
-                machine=move.machine if move else None,
-                entity=move.entity if move else None,
-                actor=move.actor if move else None,
-            ),
+            _EVENT,
+            {
+                "event_id": self.works.ids.new("evt"),
+                "reference": reference,
+                "sequence": counted.scalar_one(),
+                "topic": topic,
+                "data": dict(data),
+                "at": self.works.clock.now(),
+                "machine": move.machine if move else None,
+                "entity": move.entity if move else None,
+                "actor": move.actor if move else None,
+            },
         )
         self.wrote.add("event")
 
@@ -115,30 +138,28 @@ class SqlWork:
     ) -> bool:
         conn = self._writable()
         now = self.works.clock.now()
-        row = upsert(conn, tasks).values(
-            kind=kind,
-            key=key,
-            payload=dict(payload or {}),
-            state="READY",
-            step=0,
-            due=due or now,
-            attempts=0,
-            created_at=now,
+        made = await conn.execute(
+            _TASK[conn.dialect.name],
+            {
+                "kind": kind,
+                "key": key,
+                "payload": dict(payload or {}),
+                "state": "READY",
+                "step": 0,
+                "due": due or now,
+                "attempts": 0,
+                "created_at": now,
+            },
         )
-        row = row.on_conflict_do_nothing(index_elements=["kind", "key"])
-        fresh = (await conn.execute(row.returning(tasks.c.id))).first() is not None
+        fresh = made.first() is not None
         if fresh:
             self.wrote.add("task")
         return fresh
 
     async def next_number(self, sequence: str) -> int:
         conn = self._writable()
-        step = upsert(conn, numbers).values(name=sequence, value=1)
-        step = step.on_conflict_do_update(
-            index_elements=["name"],
-            set_={"value": numbers.c.value + 1},
-        )
-        value: int = (await conn.execute(step.returning(numbers.c.value))).scalar_one()
+        drawn = await conn.execute(_NUMBER[conn.dialect.name], {"name": sequence, "value": 1})
+        value: int = drawn.scalar_one()
         return value
 
     def after_commit(self, callback: Callable[[], None]) -> None:
