@@ -3,7 +3,7 @@
 # A domain adds one line here: ``import identity.tables``.
 import e_license.tables  # noqa: F401 - the import is the effect
 import e_seal.tables  # noqa: F401 - the import is the effect
-import gateway.cases.tables  # noqa: F401 - the import is the effect
+import gateway.cases.tables
 import gateway.catalog.tables  # noqa: F401 - the import is the effect
 import identity.tables  # noqa: F401 - the import is the effect
 import kernel.db.tables  # noqa: F401 - the import is the effect
