@@ -131,11 +131,14 @@ class Bulkhead:
     @asynccontextmanager
     async def place(self, most: float) -> AsyncIterator[None]:
         """Hold one place; raises NoPlace after the bulkhead's wait or ``most`` seconds."""
-        try:
-            async with asyncio.timeout(max(0.0, min(self._wait, most))):
-                await self._places.acquire()
-        except TimeoutError:
-            raise NoPlace from None
+        if self._places.locked():
+            try:
+                async with asyncio.timeout(max(0.0, min(self._wait, most))):
+                    await self._places.acquire()
+            except TimeoutError:
+                raise NoPlace from None
+        else:
+            await self._places.acquire()
         try:
             yield
         finally:

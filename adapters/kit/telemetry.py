@@ -122,6 +122,9 @@ class Telemetry:
         self._recent: deque[CallRecord] = deque(maxlen=RECENT_CALLS)
         self._unknown: Tally[tuple[str, str, str]] = Tally()
         self._listeners: list[Listener] = []
+        # Looking up labels costs as much as all the rest of a record.
+        self._series: dict[tuple[str, str, Outcome], Histogram] = {}
+        self._gauges: dict[str, Gauge] = {}
         self._seconds = Histogram(
             "onewindow_upstream_seconds",
             "Duration of upstream calls",
@@ -153,11 +156,11 @@ class Telemetry:
 
     def started(self, upstream: str) -> None:
         """Count a call that is on its way."""
-        self._in_flight.labels(upstream).inc()
+        self._gauge(upstream).inc()
 
     def ended(self, upstream: str) -> None:
         """Count a call that has come back, however it ended."""
-        self._in_flight.labels(upstream).dec()
+        self._gauge(upstream).dec()
 
     def finished(self, upstream: str, operation: str, attempt: Attempt, outcome: Outcome) -> None:
         """Record one finished attempt."""
@@ -175,9 +178,7 @@ class Telemetry:
             trace_id=trace_id.get(),
         )
         self._recent.append(record)
-        self._seconds.labels(upstream, operation, outcome.value).observe(
-            record.done - record.queued
-        )
+        self._histogram(upstream, operation, outcome).observe(record.done - record.queued)
         say = _log.info if outcome is Outcome.OK else _log.warning
         say(
             "upstream_call",
@@ -207,6 +208,17 @@ class Telemetry:
         if key in self._unknown or len(self._unknown) < KNOWN_CODES:
             self._unknown[key] += 1
         _log.warning("unknown_code", upstream=upstream, field=field, code=shown)
+
+    def _gauge(self, upstream: str) -> Gauge:
+        if (gauge := self._gauges.get(upstream)) is None:
+            gauge = self._gauges[upstream] = self._in_flight.labels(upstream)
+        return gauge
+
+    def _histogram(self, upstream: str, operation: str, outcome: Outcome) -> Histogram:
+        key = (upstream, operation, outcome)
+        if (series := self._series.get(key)) is None:
+            series = self._series[key] = self._seconds.labels(upstream, operation, outcome.value)
+        return series
 
     def recent(self, upstream: str | None = None) -> tuple[CallRecord, ...]:
         """Return the latest calls of this process, newest first."""
