@@ -60,8 +60,10 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
         (
             "simulator.py",
             'Route("/status", status)',
-            'Route("/status", status), Route("/pay", pay, methods=["POST"]),'
-            ' Route("/sim/count/{key}", count)',
+            (
+                'Route("/status", status), Route("/pay", pay, methods=["POST"]),'
+                ' Route("/sim/count/{key}", count)'
+            ),
         ),
     ):
         path = folder / file
