@@ -16,7 +16,7 @@ class Text(NamedTuple):
     en: str
 
 
-class Failure(Exception):  # noqa: N818 - a failure is a fact to tell, not a Python error class
+class Failure(Exception):
     """Something that a caller is told about, with texts for the citizen, the clerk and the engineer.
 
     ``detail`` is the engineer's text. It must never hold personal data, tokens or tickets. ``extras`` become

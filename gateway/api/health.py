@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import structlog
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse, Response
 
 from gateway.api.callers import Services
 from gateway.container import Container, Upstream
 
 router = APIRouter(tags=["health 健康"])
-_log = structlog.get_logger("health")
 
 
 class Live(BaseModel):
@@ -86,12 +83,7 @@ async def metrics(services: Services) -> Response:
 
 async def _database(services: Container) -> Dependency:
     started = services.clock.monotonic()
-    status = "ok"
-    try:
-        await services.database.ping()
-    except (SQLAlchemyError, OSError, TimeoutError) as exc:
-        _log.warning("database_unreachable", error=type(exc).__name__)
-        status = "down"
+    status = "ok" if await services.database.reachable() else "down"
     elapsed = round((services.clock.monotonic() - started) * 1000)
     return Dependency(
         name="database",

@@ -8,7 +8,6 @@ import errno
 import structlog
 import typer
 import uvicorn
-from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import logs
 from gateway.bootstrap import province_of, run_sandbox
@@ -136,14 +135,13 @@ def _push_address(settings: Settings) -> tuple[str, int]:
 
 async def _require_schema(container: Container) -> None:
     url = container.settings.database.url.get_secret_value()
-    try:
-        if await current(url) != head():
-            fail(
-                "数据库结构不是最新，请先运行 onewindow db upgrade。 / "
-                "The database is not up to date; run: onewindow db upgrade"
-            )
-    except (SQLAlchemyError, OSError) as exc:
-        fail(f"无法连接数据库。 / The database cannot be reached ({type(exc).__name__}).")
+    if not await container.database.reachable():
+        fail("无法连接数据库，请检查 database.url。 / The database cannot be reached.")
+    if await current(url) != head():
+        fail(
+            "数据库结构不是最新，请先运行 onewindow db upgrade。 / "
+            "The database is not up to date; run: onewindow db upgrade"
+        )
 
 
 def _taken(host: str, port: int) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import timedelta
 from typing import Any, Final, Literal
 
 from sqlalchemy import event, make_url
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+
+_log = logging.getLogger(__name__)
 
 DialectName = Literal["sqlite", "postgresql"]
 
@@ -130,6 +134,15 @@ class Database:
         """Ask the database for one row. Raises what the driver raises when it cannot answer."""
         async with self.read.connect() as connection:
             await connection.exec_driver_sql("SELECT 1")
+
+    async def reachable(self) -> bool:
+        """Tell whether the database answers."""
+        try:
+            await self.ping()
+        except (SQLAlchemyError, OSError, TimeoutError) as exc:
+            _log.warning("database_unreachable", extra={"reason": type(exc).__name__})
+            return False
+        return True
 
     async def dispose(self) -> None:
         """Close every connection."""

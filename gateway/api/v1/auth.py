@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from gateway.api.body import JsonBody, Posted
 from gateway.api.callers import Citizen, Services, bearer
-from gateway.api.v1.views import shown
+from gateway.api.v1.shapes import shown
 from gateway.container import Container
 from identity import LoginStateInvalid, Principal, UserType
 from kernel import masking

@@ -12,7 +12,8 @@ from gateway.api.body import JsonBody, Posted
 from gateway.api.callers import Citizen, Services
 from gateway.api.once import Answer, once
 from gateway.api.v1.items import Cursor, Limit
-from gateway.api.v1.views import CaseRow, CaseView, EventView, PageView
+from gateway.api.v1.shapes import PageView
+from gateway.api.v1.views import CaseRow, CaseView, EventView
 from gateway.cases.model import Case, Channel
 from gateway.cases.translate import applicant_of
 from kernel.db.events import timeline

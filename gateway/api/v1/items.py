@@ -9,7 +9,8 @@ from pydantic import Field
 
 from gateway.api.body import JsonBody, Posted
 from gateway.api.callers import Citizen, Services
-from gateway.api.v1.views import ItemLine, ItemView, OutlookView, PageView, PrecheckView
+from gateway.api.v1.item_views import ItemLine, ItemView, OutlookView, PrecheckView
+from gateway.api.v1.shapes import PageView
 from gateway.cases.service import require_eligible, require_known_fields
 from gateway.cases.translate import applicant_of
 from gateway.catalog.model import Item, Necessity

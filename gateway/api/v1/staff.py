@@ -12,7 +12,8 @@ from gateway.api.body import JsonBody, Posted
 from gateway.api.callers import AnyStaff, Approver, Clerk, Reviewer, Services, scope
 from gateway.api.once import Answer, once
 from gateway.api.v1.items import Cursor, Limit
-from gateway.api.v1.views import CaseRow, CaseView, PageView
+from gateway.api.v1.shapes import PageView
+from gateway.api.v1.views import CaseRow, CaseView
 from gateway.cases.model import Case, CaseState, Opinion, Outcome
 from identity import StaffMember
 from kernel.paging import DEFAULT_PAGE
