@@ -1,1 +1,1 @@
-"""What two or more domains share: time, ids, money, errors, states, codes, cryptography and the database room."""
+"""What two or more domains share: time, ids, money, errors, states, codes, crypto, database."""

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final, Protocol
 
 BEIJING: Final = timezone(timedelta(hours=8), "Asia/Shanghai")
-"""Asia/Shanghai as a fixed offset: no daylight saving since 1991, and no time zone database needed."""
+"""Asia/Shanghai as a fixed offset: no daylight saving since 1991, no time zone files needed."""
 
 
 class Clock(Protocol):

@@ -1,4 +1,4 @@
-"""The roots of every error that may leave the system: a stable code, an HTTP status and texts for three readers."""
+"""The roots of every error that may leave the system: code, HTTP status, texts for three readers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Text(NamedTuple):
 
 
 class Failure(Exception):
-    """Something that a caller is told about, with texts for the citizen, the clerk and the engineer.
+    """Something that a caller is told, with texts for the citizen, the clerk and the engineer.
 
-    ``detail`` is the engineer's text. It must never hold personal data, tokens or tickets. ``extras`` become
-    members of the problem document (RFC 9457, section 3.2).
+    ``detail`` is the engineer's text. It must never hold personal data, tokens or tickets.
+    ``extras`` become members of the problem document (RFC 9457, section 3.2).
     """
 
     code: ClassVar[str] = "internal_error"
@@ -56,8 +56,10 @@ class InvalidInput(Failure):
     code = "invalid_input"
     status = 422
     title = Text("提交的内容有误", "The content is invalid")
-    citizen = Text("填写的内容有误，请按提示修改后重新提交。", "Please correct the marked fields and try again.")
-    clerk = Text("提交内容未通过校验，请核对标出的字段。", "The content failed validation; check the marked fields.")
+    citizen = Text("填写的内容有误，请按提示修改后重新提交。", "Please correct the marked fields.")
+    clerk = Text(
+        "提交内容未通过校验，请核对标出的字段。", "Validation failed; see the marked fields."
+    )
 
 
 class Unauthenticated(Failure):
@@ -86,7 +88,9 @@ class NotFound(Failure):
     code = "not_found"
     status = 404
     title = Text("没有找到", "Not found")
-    citizen = Text("没有找到您要的内容，请核对编号。", "We could not find it; please check the number.")
+    citizen = Text(
+        "没有找到您要的内容，请核对编号。", "We did not find it; please check the number."
+    )
     clerk = Text("没有找到，或不在您的管辖范围内。", "Not found, or outside your jurisdiction.")
 
 
@@ -96,8 +100,12 @@ class Conflict(Failure):
     code = "conflict"
     status = 409
     title = Text("与当前状态冲突", "Conflicts with the present state")
-    citizen = Text("当前状态不能办理此操作，请刷新后查看。", "This is not possible right now; please refresh.")
-    clerk = Text("当前状态不能执行此操作，请刷新后查看。", "Not possible in the present state; refresh and look again.")
+    citizen = Text(
+        "当前状态不能办理此操作，请刷新后查看。", "Not possible right now; please refresh."
+    )
+    clerk = Text(
+        "当前状态不能执行此操作，请刷新后查看。", "Not possible in this state; refresh first."
+    )
 
 
 class IllegalTransition(Conflict):
@@ -120,7 +128,7 @@ class OperationInProgress(Conflict):
 
     code = "operation_in_progress"
     title = Text("操作正在处理中", "The operation is in progress")
-    citizen = Text("正在处理，请稍候，不要重复提交。", "We are working on it; please do not submit again.")
+    citizen = Text("正在处理，请稍候，不要重复提交。", "We are working on it; do not submit again.")
     clerk = Text("同一请求正在处理，请稍候。", "The same request is being processed; please wait.")
     retry_after = 2
 
@@ -143,7 +151,7 @@ class UpstreamError(Failure):
         "相关部门的系统暂时无法完成，您提交的内容已保存，我们会继续处理。",
         "A department's system could not answer. What you sent is kept and we will go on with it.",
     )
-    clerk = Text("上游系统异常，请查看依赖状态。", "An upstream system failed; see the dependency page.")
+    clerk = Text("上游系统异常，请查看依赖状态。", "An upstream failed; see the dependency page.")
 
 
 class UpstreamUnavailable(UpstreamError):
@@ -165,7 +173,10 @@ class UpstreamOutcomeUnknown(UpstreamError):
         "请求已经发出，结果正在确认，请勿重复操作。",
         "Your request was sent and we are confirming the result. Please do not repeat it.",
     )
-    clerk = Text("上游结果未知，系统正在自动核实，请勿重复操作。", "Outcome unknown; the system is checking. Do not repeat.")
+    clerk = Text(
+        "上游结果未知，系统正在自动核实，请勿重复操作。",
+        "Outcome unknown; the system is checking. Do not repeat.",
+    )
 
 
 class UpstreamRejected(UpstreamError):
@@ -174,8 +185,11 @@ class UpstreamRejected(UpstreamError):
     code = "upstream_rejected"
     status = 422
     title = Text("上游系统拒绝", "Refused by the upstream system")
-    citizen = Text("相关部门的系统没有通过此请求，请核对后再试。", "The department's system refused this; please check.")
-    clerk = Text("上游系统拒绝了请求，请查看原因代码。", "The upstream refused the request; see its code.")
+    citizen = Text(
+        "相关部门的系统没有通过此请求，请核对后再试。",
+        "The department's system refused this; please check.",
+    )
+    clerk = Text("上游系统拒绝了请求，请查看原因代码。", "The upstream refused; see its code.")
 
     def __init__(self, detail: str = "", *, upstream_code: str = "", **extras: ExtraValue) -> None:
         super().__init__(detail, retry_after=None, upstream_code=upstream_code, **extras)

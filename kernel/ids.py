@@ -1,4 +1,4 @@
-"""Identifiers that sort by time and cannot be guessed: the only module that draws randomness for them."""
+"""Identifiers that sort by time and cannot be guessed: the only module that draws randomness."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class IdSource(Protocol):
     """A source of new identifiers and of secrets."""
 
     def new(self, kind: str) -> str:
-        """Return a new id ``<kind>_<26 characters>``; ids of one kind sort by the time they were made."""
+        """Return a new id ``<kind>_<26 characters>``; ids of one kind sort by time."""
         ...
 
     def secret(self, prefix: str = "") -> str:
@@ -37,7 +37,7 @@ def _base32(number: int, length: int) -> str:
 
 
 class RandomIds:
-    """Ids of 48 bits of milliseconds and 80 random bits in Crockford's base 32 (the ULID layout)."""
+    """Ids of 48 bits of milliseconds and 80 random bits in Crockford's base 32 (ULID layout)."""
 
     def __init__(self, clock: Clock, entropy: Entropy = secrets.token_bytes) -> None:
         self._clock = clock

@@ -24,8 +24,8 @@ class InvalidCursor(InvalidInput):
 
     code = "invalid_cursor"
     title = Text("翻页标记无效", "Invalid paging cursor")
-    citizen = Text("翻页标记已失效，请从第一页重新查看。", "Please start again from the first page.")
-    clerk = Text("翻页标记无效，请从第一页重新查询。", "The cursor is invalid; query again from the first page.")
+    citizen = Text("翻页标记已失效，请从第一页重新查看。", "Please start from the first page.")
+    clerk = Text("翻页标记无效，请从第一页重新查询。", "Invalid cursor; start again.")
 
 
 @dataclass(frozen=True)

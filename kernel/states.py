@@ -14,7 +14,7 @@ S = TypeVar("S", bound=StrEnum)
 class StateTable(Generic[S]):
     """The allowed transitions of one machine; every edge names the event that it publishes.
 
-    Raises ValueError when it is built wrong: an unreachable state, or a final state that has a way out.
+    Raises ValueError when it is built wrong: an unreachable state, or a final one with a way out.
     """
 
     def __init__(
@@ -47,14 +47,16 @@ class StateTable(Generic[S]):
             raise ValueError(msg)
         dead_ends = {state for state in states if state not in self._next}
         if dead_ends != self.terminal:
-            msg = f"{self.name}: final states are {sorted(dead_ends)}, declared {sorted(self.terminal)}"
+            declared = sorted(self.terminal)
+            msg = f"{self.name}: final states are {sorted(dead_ends)}, declared {declared}"
             raise ValueError(msg)
 
     def event(self, old: S, new: S) -> str:
-        """Return the event of this edge; raise IllegalTransition with the allowed targets otherwise."""
+        """Return the event of this edge; raise IllegalTransition with the allowed targets."""
         found = self.edges.get((old, new))
         if found is None:
-            raise IllegalTransition(self.name, str(old), str(new), [str(s) for s in self.allowed(old)])
+            allowed = [str(state) for state in self.allowed(old)]
+            raise IllegalTransition(self.name, str(old), str(new), allowed)
         return found
 
     def allowed(self, old: S) -> tuple[S, ...]:
@@ -64,6 +66,7 @@ class StateTable(Generic[S]):
     def diagram(self) -> str:
         """Return the machine as a Mermaid state diagram, for the documentation."""
         lines = ["stateDiagram-v2", f"    [*] --> {self.initial.name}"]
-        lines += [f"    {old.name} --> {new.name}: {event}" for (old, new), event in self.edges.items()]
+        for (old, new), event in self.edges.items():
+            lines.append(f"    {old.name} --> {new.name}: {event}")
         lines += [f"    {state.name} --> [*]" for state in sorted(self.terminal)]
         return "\n".join(lines) + "\n"

@@ -16,12 +16,12 @@ MAX_REFERENCE: Final = 64
 """Domains know a case only as an opaque reference of at most this many characters."""
 
 open_works: ContextVar[int] = ContextVar("open_works", default=0)
-"""How many units of work this task of execution holds open; upstream calls refuse to run unless it is 0."""
+"""How many units of work this execution holds open; upstream calls refuse to run unless 0."""
 
 
 @dataclass(frozen=True)
 class Move:
-    """One state change, with all that is written with it: history row and outgoing event (状态变更)."""
+    """One state change (状态变更) and what is written with it: history row, outgoing event."""
 
     machine: str
     """Name of the state table, for example ``payments.pay``."""
@@ -60,11 +60,11 @@ class Work(Protocol):
         *,
         due: datetime | None = None,
     ) -> bool:
-        """Write a task (任务) that a worker takes from ``due`` on; False when (kind, key) exists already."""
+        """Write a task (任务), taken from ``due`` on; False when (kind, key) is there already."""
         ...
 
     async def next_number(self, sequence: str) -> int:
-        """Return the next number of a named sequence, starting with 1; gaps are possible, repeats are not."""
+        """Return the next number of a named sequence, from 1; gaps happen, repeats do not."""
         ...
 
 

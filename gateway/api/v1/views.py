@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field, JsonValue
+from typing import Any
+
+from pydantic import BaseModel, Field
 
 import payments
 from gateway.api.v1.shapes import Named, shown
@@ -247,7 +249,7 @@ class EventView(BaseModel):
     sequence: int
     type: str
     time: str | None
-    data: dict[str, JsonValue]
+    data: dict[str, Any]
 
     @classmethod
     def of(cls, event: Event) -> EventView:
