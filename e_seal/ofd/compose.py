@@ -6,7 +6,7 @@ Measures follow GB/T 9704-2012 (party and government documents): type area 156 x
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from e_seal.ofd import fonts
@@ -27,6 +27,7 @@ _TABLE_PITCH: Final = 6.4
 _NOTE_PITCH: Final = 5.6
 _CELL_PADDING: Final = 2.2
 _LABEL_WIDTH: Final = 40.0
+_LINES_ALONG: Final = 3
 _DATE_INDENT: Final = 4
 """Characters between the date and the right edge (GB/T 9704-2012, 7.3.5.1)."""
 
@@ -85,11 +86,33 @@ class Layout:
     def __init__(self) -> None:
         self._pages: list[list[Item]] = [[]]
         self._y = TOP
+        # Where the last lines of running text begin: (items before them, height).
+        self._tail: list[tuple[int, float]] = []
 
     def _need(self, height: float) -> None:
         if self._y + height > BOTTOM and self._y > TOP:
-            self._pages.append([])
-            self._y = TOP
+            self._turn()
+
+    def _turn(self) -> None:
+        self._pages.append([])
+        self._y = TOP
+        self._tail = []
+
+    def _need_with_text(self, height: float) -> None:
+        """Like _need(), but the new page begins with the last lines of text.
+
+        A page that holds only a signature could be put under another text.
+        """
+        if self._y + height <= BOTTOM or not self._tail:
+            self._need(height)
+            return
+        first, top = self._tail[max(0, len(self._tail) - _LINES_ALONG)]
+        items, bottom = self._pages[-1], self._y
+        moved = items[first:]
+        del items[first:]
+        self._turn()
+        self._pages[-1] += [replace(item, y=item.y - top + TOP) for item in moved]
+        self._y = bottom - top + TOP
 
     def _draw(self, x: float, text: str, size: float, pitch: float, *, weight: int = 400) -> None:
         """One line; the baseline sits so that the glyphs are centred in the pitch."""
@@ -126,6 +149,7 @@ class Layout:
 
     def note(self, text: str) -> None:
         """Small print, for example how to check the document."""
+        self.space(2)
         self._flow(text, NOTE_SIZE, _NOTE_PITCH, 0)
 
     def _flow(self, text: str, size: float, pitch: float, indent: int) -> None:
@@ -133,12 +157,15 @@ class Layout:
             shift = indent * size
             for part in wrap(paragraph, size, WIDTH, indent=shift):
                 self._need(pitch)
+                self._tail.append((len(self._pages[-1]), self._y))
                 self._draw(LEFT + shift, part, size, pitch)
                 self._y += pitch
                 shift = 0.0
 
     def table(self, rows: Sequence[tuple[str, str]]) -> None:
         """A two-column table of labels and values; rows never break across pages."""
+        self.space(2)
+        self._tail = []
         value_width = WIDTH - _LABEL_WIDTH - 2 * _CELL_PADDING
         label_width = _LABEL_WIDTH - 2 * _CELL_PADDING
         for index, (label, value) in enumerate(rows):
@@ -177,7 +204,8 @@ class Layout:
         lines = wrap(organisation, BODY_SIZE, WIDTH * 0.7)
         block = len(lines) * _BODY_PITCH + _BODY_PITCH
         above = max(0.0, height * 0.6 - block / 2)
-        self._need(above + block + height / 2)
+        # The seal itself may hang into the lower margin.
+        self._need_with_text(above + block)
         self._y += above
         top = self._y
         widest = max(text_width(part, BODY_SIZE) for part in (*lines, date))

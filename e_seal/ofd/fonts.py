@@ -83,6 +83,9 @@ def subset(face: Face, characters: Iterable[str]) -> bytes:
     options.drop_tables += ["GDEF", "GPOS", "GSUB", "vhea", "vmtx", "gasp", "kern", "FFTM"]
     font = TTFont(io.BytesIO(face.data), lazy=True, recalcTimestamp=False)
     with font:
+        # Numbered names spare the search for 28 000 readable ones, half of the whole time.
+        count = font["maxp"].numGlyphs
+        font.setGlyphOrder([".notdef", *(f"g{number}" for number in range(1, count))])
         subsetter = Subsetter(options)
         subsetter.populate(unicodes=sorted({ord(char) for char in characters}))
         subsetter.subset(font)

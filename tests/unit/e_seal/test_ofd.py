@@ -204,7 +204,7 @@ def test_a_long_notice_flows_over_pages_and_places_its_seal() -> None:
     layout.number("〔2026〕第 1 号")
     layout.paragraph("您提交的申请材料齐全、符合法定形式，现予受理。" * 30)
     layout.table([(f"材料{n}", "原件一份，复印件一份") for n in range(30)])
-    layout.note("请妥善保管。")
+    layout.note("请妥善保管。\n" * 4)
     place = layout.signature_block("济南市行政审批服务局", "2026年11月24日")
     pages = layout.pages()
     assert place.page == len(pages) - 1 > 0
@@ -214,3 +214,42 @@ def test_a_long_notice_flows_over_pages_and_places_its_seal() -> None:
     for page in pages:
         for item in page.items:
             assert item.y <= compose.BOTTOM + 15
+
+
+@pytest.mark.parametrize("lines", range(1, 40))
+def test_no_page_holds_only_the_signature(lines: int) -> None:
+    layout = compose.Layout()
+    layout.paragraph("\n".join(["一行正文。"] * lines))
+    place = layout.signature_block("济南市行政审批服务局", "2026年11月24日")
+    pages = layout.pages()
+    texts = [[item for item in page.items if isinstance(item, writer.Text)] for page in pages]
+    assert "一行正文。" in [item.text for item in texts[-1]]
+    assert sum(item.text == "一行正文。" for page in texts for item in page) == lines
+    assert place.y + place.height < writer.A4[1] - 10
+    heights = [item.y for item in texts[-1]]
+    assert heights == sorted(heights)
+
+
+def test_every_list_of_a_document_is_followed() -> None:
+    parts = {
+        "OFD.xml": "<OFD><DocBody><DocRoot>D/Document.xml</DocRoot><Versions>"
+        '<Version BaseLoc="D/V.xml"/></Versions></DocBody></OFD>',
+        "D/V.xml": "<DocVersion><DocRoot>Document_1.xml</DocRoot></DocVersion>",
+        "D/Document.xml": "<Document><CommonData><PublicRes>R/P.xml</PublicRes>"
+        '<TemplatePage BaseLoc="T.xml"/></CommonData><Pages><Page ID="1" BaseLoc="P.xml"/></Pages>'
+        "<Annotations>A/Annotations.xml</Annotations><CustomTags>C.xml</CustomTags></Document>",
+        "D/Document_1.xml": "<Document/>",
+        "D/R/P.xml": '<Res BaseLoc="F"><Fonts><Font><FontFile>a.ttf</FontFile></Font></Fonts>'
+        '<ColorSpaces><ColorSpace Profile="c.icc"/></ColorSpaces></Res>',
+        "D/T.xml": "<Page/>",
+        "D/P.xml": "<Page><PageRes>PR.xml</PageRes></Page>",
+        "D/PR.xml": "<Res><MultiMedias><MultiMedia><MediaFile>m.png</MediaFile></MultiMedia>"
+        "</MultiMedias></Res>",
+        "D/A/Annotations.xml": "<Annotations><Page><FileLoc>1.xml</FileLoc></Page></Annotations>",
+        "D/C.xml": "<CustomTags><CustomTag><FileLoc>t.xml</FileLoc><SchemaLoc>s.xsd</SchemaLoc>"
+        "</CustomTag></CustomTags>",
+    }
+    found = reader.read(archive(*((name, text.encode()) for name, text in parts.items())))
+    files = {"D/R/F/a.ttf", "D/R/F/c.icc", "D/m.png", "D/A/1.xml", "D/t.xml", "D/s.xsd"}
+    assert found.reachable == {*parts, *files}
+    assert found.roots == ("D/Document.xml", "D/Document_1.xml")

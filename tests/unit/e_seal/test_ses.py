@@ -4,11 +4,14 @@ import pytest
 
 from e_seal.asn1 import tlv
 from e_seal.asn1.chain import verifies
-from e_seal.asn1.x509 import read_certificate
+from e_seal.asn1.issue import Holder
+from e_seal.asn1.x509 import OID_SM2_WITH_SM3, read_certificate
+from e_seal.checks import DEFAULT_SKEW, check_signature
+from e_seal.findings import Code
 from e_seal.ses.model import Seal, SesFormatError, SesVersionUnsupported
 from e_seal.ses.read import read_seal, read_signature
 from e_seal.ses.write import make_signature
-from kernel.crypto import sm3
+from kernel.crypto import sm2, sm3
 from tests.unit.e_seal.samples import NOW, SEAL_CODE, sample, world
 
 
@@ -102,3 +105,68 @@ def test_tagged_parts_in_both_modes(explicit: bool) -> None:
 def test_trailing_bytes_are_refused() -> None:
     with pytest.raises(SesFormatError):
         read_seal(world().seal + b"\0")
+
+
+def test_signers_listed_by_digest_are_understood() -> None:
+    w = world()
+    good = read_seal(w.seal)
+    listed = tlv.sequence(tlv.octet_string(w.signer.certificate))
+    entry = tlv.sequence(tlv.printable("SM3"), tlv.octet_string(sm3.digest(w.signer.certificate)))
+    old, new = tlv.integer(1) + listed, tlv.integer(2) + tlv.sequence(entry)
+    info = tlv.parse(good.signed).children()
+    properties = info[2].content.replace(old, new)
+    assert properties != info[2].content
+    body = tlv.sequence(info[0].raw, info[1].raw, tlv.sequence(properties), info[3].raw)
+    seal = write_signed(body, w.maker)
+    (signer,) = read_seal(seal).signers
+    assert (signer.certificate, signer.digest_algorithm) == (None, "SM3")
+    data = make_signature(seal, bytes(32), "/x", NOW, w.signer)
+    found = check_signature(read_signature(data), w.trust, now=NOW, skew=DEFAULT_SKEW)
+    assert list(found) == []
+    stranger = make_signature(seal, bytes(32), "/x", NOW, w.maker)
+    found = check_signature(read_signature(stranger), w.trust, now=NOW, skew=DEFAULT_SKEW)
+    assert [item.code for item in found] == [Code.SIGNER_NOT_IN_SEAL]
+
+
+def test_an_unknown_kind_of_signer_list_is_malformed() -> None:
+    listed = tlv.integer(1) + tlv.sequence(tlv.octet_string(world().signer.certificate))
+    wrong = tlv.integer(3) + listed[len(tlv.integer(1)) :]
+    with pytest.raises(SesFormatError):
+        read_seal(world().seal.replace(listed, wrong))
+
+
+@pytest.mark.parametrize("what", ["signature", "seal"])
+def test_other_algorithms_are_refused(what: str) -> None:
+    w = world()
+    rsa = tlv.oid("1.2.840.113549.1.1.11")
+    parts = [n.raw for n in tlv.parse(w.seal).children()]
+    seal = tlv.sequence(*parts[:2], rsa, parts[3]) if what == "seal" else w.seal
+    data = make_signature(seal, bytes(32), "/x", NOW, w.signer)
+    if what == "signature":
+        parts = [n.raw for n in tlv.parse(data).children()]
+        data = tlv.sequence(*parts[:2], rsa, parts[3])
+    found = check_signature(read_signature(data), w.trust, now=NOW, skew=DEFAULT_SKEW)
+    assert [item.code for item in found] == [Code.ALG_UNSUPPORTED]
+
+
+def test_timestamps_and_critical_extensions_are_mentioned() -> None:
+    w = world()
+    extension = tlv.sequence(tlv.oid("1.2.3"), tlv.boolean(value=True), tlv.octet_string(b"x"))
+    plain = tlv.parse(make_signature(w.seal, bytes(32), "/x", NOW, w.signer)).children()
+    body = tlv.sequence(plain[0].content, tlv.explicit(0, tlv.sequence(extension)))
+    parts = [n.raw for n in tlv.parse(write_signed(body, w.signer)).children()]
+    data = tlv.sequence(*parts, tlv.explicit(0, tlv.bit_string(b"t")))
+    found = check_signature(read_signature(data), w.trust, now=NOW, skew=DEFAULT_SKEW)
+    assert [item.code for item in found] == [
+        Code.W_UNKNOWN_CRITICAL_EXT,
+        Code.W_TIMESTAMP_UNCHECKED,
+    ]
+
+
+def write_signed(body: bytes, holder: Holder) -> bytes:
+    return tlv.sequence(
+        body,
+        tlv.octet_string(holder.certificate),
+        tlv.oid(OID_SM2_WITH_SM3),
+        tlv.bit_string(sm2.sign(holder.key, body)),
+    )

@@ -139,9 +139,7 @@ def test_every_wrong_answer_is_refused() -> None:
     response = write.make_signature(forged_seal, forged.digest, good[1], NOW, w.signer)
     assert codes(forged, response) == {Code.SEAL_SIGNATURE_INVALID}
     for hours in (-1, 1):
-        assert codes(frozen, made(at=NOW + timedelta(hours=hours))) == {
-            Code.SIGN_TIME_IMPLAUSIBLE
-        }
+        assert codes(frozen, made(at=NOW + timedelta(hours=hours))) == {Code.SIGN_TIME_IMPLAUSIBLE}
     assert codes(frozen, made(), now=NOW + timedelta(days=1)) == set()
     untrusted = type(w.trust).of([outside.certificate])
     assert codes(frozen, made(), trust=untrusted) == {

@@ -1,5 +1,7 @@
 """Certificates of live Chinese seals are readable, and paths to an anchor are judged rightly."""
 
+import dataclasses
+import ssl
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 
 from e_seal.asn1 import issue, x509
 from e_seal.asn1.chain import ChainResult, TrustStore, check_chain, is_signed_by
+from e_seal.asn1.tlv import Asn1Error
 from e_seal.asn1.x509 import read_certificate
 from tests.unit.e_seal.samples import NOW, VECTORS, key, request, world
 
@@ -71,3 +74,24 @@ def test_chain_through_an_intermediate_and_not_through_a_leaf() -> None:
     forged = read_certificate(issue.issue(request("冒", 7), key(7), w.signer).certificate)
     store = TrustStore.of([w.root.certificate], [w.signer.certificate])
     assert check_chain(forged, store, NOW) is ChainResult.UNTRUSTED
+
+
+def test_anchors_from_pem() -> None:
+    w = world()
+    root, maker = (ssl.DER_cert_to_PEM_cert(h.certificate) for h in (w.root, w.maker))
+    store = TrustStore.from_pem(f"# 根证书\n{root}", maker)
+    assert store == TrustStore.of([w.root.certificate], [w.maker.certificate])
+    assert TrustStore.from_pem("") == TrustStore()
+    with pytest.raises(Asn1Error):
+        TrustStore.from_pem(root.replace("MII", "M*I", 1))
+
+
+def test_an_anchor_is_trusted_itself_and_extensions_must_be_understood() -> None:
+    w = world()
+    root = read_certificate(w.root.certificate)
+    assert check_chain(root, w.trust, NOW) is ChainResult.TRUSTED
+    signer = read_certificate(w.signer.certificate)
+    strange = dataclasses.replace(
+        signer, extensions=(*signer.extensions, x509.Extension("2.5.29.30", True, b""))
+    )
+    assert check_chain(strange, w.trust, NOW) is ChainResult.UNTRUSTED

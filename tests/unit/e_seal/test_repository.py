@@ -1,0 +1,141 @@
+"""Seal acts on real databases, and the service on them."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from e_seal.model import (
+    ActState,
+    Authorisation,
+    FailureReason,
+    Papers,
+    SealAct,
+    SealOrder,
+    Signer,
+    StampPosition,
+)
+from e_seal.options import SealOptions
+from e_seal.repository import SqlActs
+from e_seal.service import SealService
+from kernel.clock import FrozenClock
+from kernel.db.work import SqlWorks
+from kernel.errors import StaleVersion, UpstreamOutcomeUnknown
+from kernel.ids import SequentialIds
+from tests.unit.e_seal.fakes import FakeProvince
+from tests.unit.e_seal.samples import NOW, SEAL_CODE, document, world
+
+ACT = SealAct(
+    act_id="seal_0001",
+    request_id="sign_0001",
+    reference="case_0001",
+    item_code="370100-0131",
+    document_id="doc_0001",
+    document_version=1,
+    name="受理通知书",
+    page_count=1,
+    content_digest=b"\1" * 32,
+    seal_code=SEAL_CODE,
+    stamp=StampPosition(0, 140.125, 220.5),
+    signer=Signer("staff_7", "0A"),
+    authorisation=Authorisation("grant_1", "staff_9", NOW + timedelta(hours=1), "a.b.c"),
+    state=ActState.DRAFT,
+    created_at=NOW,
+    updated_at=NOW,
+)
+ORDER = SealOrder(
+    reference="case_0001",
+    item_code="370100-0131",
+    document_id="doc_0001",
+    version=1,
+    name="受理通知书",
+    ofd=document(),
+    seal_code=SEAL_CODE,
+    stamp=StampPosition(0, 140, 220),
+    signer=Signer("staff_7"),
+    authorisation=Authorisation("grant_1", "staff_9", NOW + timedelta(hours=1)),
+)
+acts = SqlActs()
+
+
+async def test_an_act_is_read_back_as_it_was_written(works: SqlWorks) -> None:
+    async with works.begin() as work:
+        assert await acts.add(work, ACT, Papers(b"unsigned"))
+    async with works.read() as work:
+        assert await acts.get(work, ACT.act_id) == ACT
+        assert await acts.by_document(work, "doc_0001", 1) == ACT
+        assert await acts.by_document(work, "doc_0001", 2) is None
+        assert await acts.by_reference(work, "case_0001") == [ACT]
+        assert await acts.papers(work, ACT.act_id) == Papers(b"unsigned")
+        assert await acts.unfinished(work, "", 10) == [ACT.act_id]
+        assert await acts.unfinished(work, ACT.act_id, 10) == []
+
+
+async def test_a_document_version_has_one_act(works: SqlWorks) -> None:
+    async with works.begin() as work:
+        assert await acts.add(work, ACT, Papers(b"a"))
+        again = replace(ACT, act_id="seal_0002", request_id="sign_0002")
+        assert not await acts.add(work, again, Papers(b"b"))
+        assert await acts.get(work, "seal_0002") is None
+
+
+async def test_changes_are_kept_and_races_noticed(works: SqlWorks) -> None:
+    failed = replace(
+        ACT,
+        state=ActState.FAILED,
+        digest=b"\2" * 32,
+        signing_at=NOW,
+        failure=FailureReason.REFUSED,
+        failure_detail="E42",
+    )
+    papers = Papers(None, b"s", b"p", NOW, "Doc_0/x", b"<x/>", b"sig", b"sealed")
+    async with works.begin() as work:
+        await acts.add(work, ACT, Papers(b"a"))
+        saved = await acts.save(work, failed)
+        assert saved == replace(failed, version=2)
+        await acts.save_papers(work, ACT.act_id, papers)
+    async with works.read() as work:
+        assert await acts.get(work, ACT.act_id) == saved
+        assert await acts.papers(work, ACT.act_id) == papers
+        assert await acts.unfinished(work, "", 10) == []
+    with pytest.raises(StaleVersion):
+        async with works.begin() as work:
+            await acts.save(work, failed)
+
+
+def service(works: SqlWorks, province: FakeProvince, clock: FrozenClock) -> SealService:
+    return SealService(
+        provider=province,
+        repository=SqlActs(),
+        works=works,
+        clock=clock,
+        ids=SequentialIds(),
+        options=SealOptions(upstream="fake_seal"),
+        trust=world().trust,
+    )
+
+
+async def test_another_process_continues_after_a_lost_answer(works: SqlWorks) -> None:
+    clock = FrozenClock(NOW)
+    province = FakeProvince(clock)
+    province.after = UpstreamOutcomeUnknown("no answer")
+    act = await service(works, province, clock).seal_document(ORDER)
+    assert act.state is ActState.UNKNOWN
+    province.after = None
+    restarted = service(works, province, clock)
+    act = await restarted.resume(act.act_id)
+    assert act.is_sealed
+    assert len(province.requests) == 1
+    report = await restarted.verify(await restarted.sealed_document(act.act_id))
+    assert report.codes == set()
+
+
+async def test_many_at_once_use_the_seal_once(works: SqlWorks) -> None:
+    clock = FrozenClock(NOW)
+    province = FakeProvince(clock)
+    desk = service(works, province, clock)
+    results = await asyncio.gather(*(desk.seal_document(ORDER) for _ in range(8)))
+    assert len({act.act_id for act in results}) == 1
+    assert len(province.requests) == 1
+    assert (await desk.resume(results[0].act_id)).is_sealed
