@@ -1,4 +1,4 @@
-"""The roots of every error that may leave the system: code, HTTP status, texts for three readers."""
+"""The roots of every error that may leave the system: code, status, texts for three readers."""
 
 from __future__ import annotations
 
