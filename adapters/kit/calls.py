@@ -38,6 +38,8 @@ MAX_ATTEMPTS: Final = 2
 """A citizen waits: one repetition, the rest belongs to a background task."""
 QUEUE_SECONDS: Final = 1.0
 JITTER_SECONDS: Final = 0.3
+MAX_PAUSE_SECONDS: Final = 2
+"""An upstream that invites us back later than this is not waited for."""
 
 T = TypeVar("T")
 Send = Callable[[Attempt], Awaitable[T]]
@@ -157,7 +159,8 @@ class Calls:
             spec.keyed and isinstance(exc, UpstreamOutcomeUnknown)
         )
         pause = attempt.hint if attempt.hint is not None else self._jitter()
-        if not lost or pause + spec.connect_ms / 1000 >= remaining() or not self._budget.take():
+        late = pause > MAX_PAUSE_SECONDS or pause + spec.connect_ms / 1000 >= remaining()
+        if not lost or late or not self._budget.take():
             return False
         await asyncio.sleep(pause)
         return True

@@ -65,7 +65,8 @@ class UpstreamClient(Protocol):
         """Send one HTTP request to the configured base address and return the answer of any
         status below 400.
 
-        ``url`` is a path below the adapter's base address. Redirects are not followed.
+        ``url`` is a path below the adapter's base address. Redirects are not followed. An HTML page
+        with a status below 300 is an error unless the manifest's operation says ``html = true``.
         """
         ...
 

@@ -26,7 +26,8 @@ from kernel.errors import (
 )
 
 MAX_RETRY_AFTER: Final = 3_600
-_CODE: Final = re.compile(r"[A-Za-z0-9_.\-]{1,40}")
+# Long digits are no code: they may be somebody's number.
+_CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]{0,39}|-?[0-9]{1,10}")
 _HTML: Final = re.compile(rb"\s*(<!doctype\s+html|<html)", re.IGNORECASE)
 
 TRANSPORT_ERRORS: Final = (

@@ -185,6 +185,25 @@ async def test_the_upstreams_own_code_and_its_invitation_are_passed_on() -> None
         assert busy.value.retry_after == 7
 
 
+async def test_a_long_digit_string_is_not_taken_for_a_code() -> None:
+    refusal = http(b'{"code":"370102199003071238"}', "400 No")
+    async with upstream(answering(refusal)) as up, client(up.port) as c:
+        with pytest.raises(UpstreamRejected) as caught:
+            await c.client.request("pay", "POST", "/x")
+    assert caught.value.upstream_code == "400"
+    assert "3701" not in str(caught.value)
+
+
+async def test_an_upstream_that_invites_us_back_soon_is_waited_for_and_later_is_not() -> None:
+    async with upstream(answering(OK)) as up, client(up.port) as c:
+        for seconds, requests in ((1, 2), (7, 1)):
+            busy = http(b"", "429 No", extra=f"retry-after: {seconds}\r\n")
+            up.script, before = answering(busy), up.seen
+            with pytest.raises(UpstreamUnavailable):
+                await c.client.request("ask", "GET", "/x")
+            assert up.seen - before == requests
+
+
 async def test_an_answer_longer_than_the_limit_is_not_read_to_its_end() -> None:
     bomb = gzip.compress(b" " * 1_000_000)
     for answer in (http(b" " * 10_000), http(bomb, extra="content-encoding: gzip\r\n")):
