@@ -54,7 +54,7 @@ def create_api(container: Container) -> FastAPI:
     app.state.container = container
     problems.install(app)
     for router in _ROUTERS:
-        app.include_router(router, prefix="/v1")
+        app.include_router(router)
     app.include_router(auth.callbacks)
     app.include_router(health.router)
     openapi.install(app)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
 
 from gateway.api.body import JsonBody
@@ -21,6 +21,9 @@ _KEY: Final = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 _WITHOUT_KEY: Final = frozenset({"/v1/auth/token", "/v1/auth/logout", "/v1/prechecks"})
+_WITHOUT_TOKEN: Final = frozenset(
+    {"/v1/auth/login", "/v1/auth/token", "/v1/items", "/v1/items/{item_code}"}
+)
 
 
 def install(app: FastAPI) -> None:
@@ -45,9 +48,11 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas: dict[str, Any] = found.setdefault("components", {}).setdefault("schemas", {})
     _add(schemas, Problem)
     found["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-    for route in app.routes:
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
         if isinstance(route, APIRoute) and route.include_in_schema:
             for method in route.methods or ():
+                # Routers carry their prefix themselves: the route's path is the whole path.
                 operation = found["paths"][route.path_format][method.lower()]
                 _complete(operation, route, method, schemas)
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -75,7 +80,7 @@ def _complete(
     }
     if method in {"POST", "PUT", "DELETE"} and route.path_format not in _WITHOUT_KEY:
         operation.setdefault("parameters", []).append(_KEY)
-    if route.path_format.startswith("/v1/") and not route.path_format.startswith("/v1/auth/log"):
+    if route.path_format.startswith("/v1/") and route.path_format not in _WITHOUT_TOKEN:
         operation["security"] = [{"bearer": []}]
 
 

@@ -15,7 +15,7 @@ from gateway.container import Container
 from identity import LoginStateInvalid, Principal, UserType
 from kernel import masking
 
-router = APIRouter(tags=["auth 登录"])
+router = APIRouter(prefix="/v1", tags=["auth 登录"])
 callbacks = APIRouter(include_in_schema=False)
 
 CALLBACK_PATH: Final = "/auth/cb"

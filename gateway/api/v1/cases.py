@@ -19,7 +19,7 @@ from gateway.cases.translate import applicant_of
 from kernel.db.events import timeline
 from kernel.paging import DEFAULT_PAGE
 
-router = APIRouter(tags=["cases 办件"])
+router = APIRouter(prefix="/v1", tags=["cases 办件"])
 
 FormBody = dict[
     Annotated[str, Field(min_length=1, max_length=64)], Annotated[str, Field(max_length=1000)]

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from gateway.api.callers import Citizen, Services
 from gateway.api.v1.views import DocumentView
 
-router = APIRouter(tags=["documents 文书"])
+router = APIRouter(prefix="/v1", tags=["documents 文书"])
 
 _OFD: Final = "application/ofd"
 

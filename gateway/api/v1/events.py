@@ -10,7 +10,7 @@ from gateway.api.callers import Citizen, Services, staff
 from gateway.api.v1.views import EventPage, EventView
 from identity import StaffRole
 
-router = APIRouter(tags=["events 事件"])
+router = APIRouter(prefix="/v1", tags=["events 事件"])
 
 _MOST: Final = 200
 After = Annotated[int, Query(ge=0, le=2**62)]

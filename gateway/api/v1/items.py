@@ -17,7 +17,7 @@ from gateway.catalog.model import Item, Necessity
 from kernel.money import total
 from kernel.paging import DEFAULT_PAGE, MAX_PAGE
 
-router = APIRouter(tags=["items 事项"])
+router = APIRouter(prefix="/v1", tags=["items 事项"])
 
 Cursor = Annotated[str | None, Query(max_length=512)]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]

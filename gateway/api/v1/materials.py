@@ -15,7 +15,7 @@ from gateway.api.v1.cases import caller_key
 from gateway.api.v1.views import MaterialView
 from gateway.cases.materials import MEDIA_TYPES
 
-router = APIRouter(tags=["materials 材料"])
+router = APIRouter(prefix="/v1", tags=["materials 材料"])
 
 MAX_FILE: Final = 10 * 1024 * 1024
 _FILE_BODY: Final = {

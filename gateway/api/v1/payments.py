@@ -10,7 +10,7 @@ from gateway.api.once import Answer, once_upstream
 from gateway.api.v1.cases import caller_key
 from gateway.api.v1.views import BillView
 
-router = APIRouter(tags=["payments 缴费"])
+router = APIRouter(prefix="/v1", tags=["payments 缴费"])
 
 
 @router.post("/cases/{case_id}/payments", status_code=201, response_model=BillView)

@@ -18,7 +18,7 @@ from gateway.cases.model import Case, CaseState, Opinion, Outcome
 from identity import StaffMember
 from kernel.paging import DEFAULT_PAGE
 
-router = APIRouter(prefix="/staff", tags=["staff 工作台"])
+router = APIRouter(prefix="/v1/staff", tags=["staff 工作台"])
 
 Reason = Annotated[str, Field(max_length=1000)]
 
