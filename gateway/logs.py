@@ -12,7 +12,15 @@ import structlog
 from gateway.settings import LogSettings
 from kernel import masking
 
-_QUIET: Final = ("uvicorn.access", "aiosqlite", "asyncio", "httpx", "alembic")
+_QUIET: Final = (
+    "aiosqlite",
+    "alembic",
+    "asyncio",
+    "fontTools",
+    "httpx",
+    "uvicorn.access",
+    "uvicorn.error",
+)
 Line = MutableMapping[str, Any]
 
 

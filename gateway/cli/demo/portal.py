@@ -20,7 +20,7 @@ from kernel.ids import IdSource
 _SECONDS: Final = 30.0
 _PATIENCE: Final = 120.0
 _PAUSE: Final = 0.4
-_HIDDEN: Final = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
+_HIDDEN: Final = re.compile(r'<input type="hidden" name="([^"]+)"\s+value="([^"]*)">')
 _REDIRECTS: Final = frozenset({302, 303, 307})
 
 
