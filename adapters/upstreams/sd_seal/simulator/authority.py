@@ -1,0 +1,162 @@
+"""The sandbox's certificate authority and seal maker: real SM2 keys, made once and kept.
+
+Everything is signed under a root that calls itself SANDBOX; none of it is worth anything outside.
+"""
+
+from __future__ import annotations
+
+import base64
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.resources import files
+from typing import Any, Final
+
+from adapters.sandbox.store import Store
+from adapters.upstreams.sd_seal.simulator.picture import SIDE_MM, seal_picture
+from adapters.upstreams.sd_seal.wire import SealStatus
+from e_seal.asn1.issue import CA_USAGES, Holder, Request, issue, issue_root
+from e_seal.ses.model import Picture
+from e_seal.ses.write import SealDraft, make_seal
+from kernel.clock import Clock
+from kernel.crypto import sm2
+
+YEARS: Final = timedelta(days=5 * 365 + 1)
+ROOT_YEARS: Final = timedelta(days=10 * 365 + 2)
+_EARLIER: Final = timedelta(days=1)
+"""Validity begins so much before the first start: clocks differ."""
+VENDOR: Final = "ONEWINDOW.SANDBOX"
+SEAL_TYPE: Final = 1
+_ORGANISATION: Final = "一窗沙箱 OneWindow SANDBOX"
+_ROOT: Final = "山东省统一电子印章沙箱根证书 SANDBOX ROOT CA"
+_MAKER: Final = "山东省统一电子印章制作系统 SANDBOX"
+_HOLDER: Final = "holder"
+_SEAL: Final = "seal"
+
+
+@dataclass(frozen=True)
+class KeptSeal:
+    """One seal with the key that uses it; ``state`` is a value of ``sealStatus``."""
+
+    code: str
+    data: bytes
+    signer: Holder
+    valid_until: datetime
+    state: str
+
+
+class Authority:
+    """Makes root, maker, signers and seals on the first call, reads them from the store after."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        raw = tomllib.loads(files(__package__).joinpath("seals.toml").read_text("utf-8"))
+        self._seals: Sequence[Mapping[str, str]] = raw["seals"]
+        self._users: Mapping[str, bool] = {
+            user["id"]: user["seals"] == "all" for user in raw["users"]
+        }
+
+    def establish(self) -> None:
+        """Make whatever is not there yet."""
+        with self._store.transaction():
+            if self._store.get(_HOLDER, "root") is None:
+                self._put_holder("root", self._root())
+                self._put_holder("maker", self._issued((("CN", _MAKER),)))
+            for entry in self._seals:
+                if self._store.get(_SEAL, entry["code"]) is None:
+                    self._make(entry)
+
+    @property
+    def root_pem(self) -> str:
+        """Return the root certificate as the province would hand it out."""
+        body = base64.encodebytes(self._holder("root").certificate).decode("ascii")
+        return f"-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n"
+
+    def seal(self, code: str) -> KeptSeal | None:
+        """Return one seal in its present state; a seal past its term counts as expired."""
+        kept: Mapping[str, str] | None = self._store.get(_SEAL, code)
+        if kept is None:
+            return None
+        until = datetime.fromisoformat(kept["valid_until"])
+        over = self._clock.now() > until and kept["state"] == SealStatus.ACTIVE
+        return KeptSeal(
+            code=code,
+            data=base64.b64decode(kept["data"]),
+            signer=self._holder(code),
+            valid_until=until,
+            state=SealStatus.EXPIRED if over else kept["state"],
+        )
+
+    def is_known(self, user: str) -> bool:
+        """Return whether there is such an account."""
+        return user in self._users
+
+    def may_use(self, user: str) -> bool:
+        """Return whether an account holds the seals' grants."""
+        return self._users.get(user, False)
+
+    def _make(self, entry: Mapping[str, str]) -> None:
+        code, unit = entry["code"], entry["unit"]
+        signer = self._issued((("O", entry["credit_code"] + unit), ("CN", code)))
+        start, end = self._term(YEARS)
+        picture = Picture("png", seal_picture(unit), SIDE_MM, SIDE_MM)
+        draft = SealDraft(
+            code=code,
+            name=unit,
+            signers=[signer.certificate],
+            created_at=start,
+            valid_from=start,
+            valid_until=end,
+            picture=picture,
+            type=SEAL_TYPE,
+            vendor_id=VENDOR,
+        )
+        kept = {
+            "data": _text(make_seal(draft, self._holder("maker"))),
+            "valid_until": end.isoformat(),
+            "state": entry.get("state", SealStatus.ACTIVE.value),
+        }
+        self._put_holder(code, signer)
+        self._store.put(_SEAL, code, kept)
+
+    def _term(self, length: timedelta) -> tuple[datetime, datetime]:
+        start = self._clock.now().replace(microsecond=0) - _EARLIER
+        return start, start + _EARLIER + length
+
+    def _root(self) -> Holder:
+        start, end = self._term(ROOT_YEARS)
+        request = Request(
+            subject=(("C", "CN"), ("O", _ORGANISATION), ("CN", _ROOT)),
+            serial=self._store.next_number("serial"),
+            not_before=start,
+            not_after=end,
+            usages=CA_USAGES,
+            is_ca=True,
+        )
+        return issue_root(request, sm2.generate())
+
+    def _issued(self, subject: tuple[tuple[str, str], ...]) -> Holder:
+        named = subject if subject[0][0] == "O" else (("O", _ORGANISATION), *subject)
+        start, end = self._term(YEARS)
+        request = Request(
+            subject=(("C", "CN"), *named),
+            serial=self._store.next_number("serial"),
+            not_before=start,
+            not_after=end,
+        )
+        return issue(request, sm2.generate(), self._holder("root"))
+
+    def _holder(self, name: str) -> Holder:
+        kept: Mapping[str, Any] = self._store.get(_HOLDER, name)
+        key = sm2.PrivateKey.from_pem(kept["key"])
+        return Holder(key, base64.b64decode(kept["certificate"]))
+
+    def _put_holder(self, name: str, holder: Holder) -> None:
+        kept = {"key": holder.key.to_pem(), "certificate": _text(holder.certificate)}
+        self._store.put(_HOLDER, name, kept)
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
