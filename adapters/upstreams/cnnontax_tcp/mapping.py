@@ -80,9 +80,14 @@ def mint(options: Options, division: str, year: int, serial: int) -> str:
     else:
         body = f"{division}{year % 100:02d}1{serial:010d}"
         code = f"{body}{check_digit(body)}"
-    if re.fullmatch(options.pay_code_pattern, code) is None:
+    if not is_pay_code(code, options.pay_code_pattern):
         raise ValueError("the pay code does not match the configured pattern")
     return code
+
+
+def is_pay_code(text: str, pattern: str) -> bool:
+    """Return whether text has a pay code's form; full-width digits are no digits here."""
+    return len(text) <= 20 and re.fullmatch(pattern, text, re.ASCII) is not None
 
 
 def check_digit(body: str) -> str:
@@ -222,7 +227,7 @@ def read_push(voucher: Mapping[str, str], pattern: str, unknown: Unknown) -> Pay
     """Read a 5996 voucher; the payer's name and account are not taken. Raises BadFrame."""
     pay_code, tra_no = voucher.get("PayCode", ""), voucher.get("TraNoBus", "")
     account = voucher.get("RecAcct", "")
-    if re.fullmatch(pattern, pay_code) is None:
+    if not is_pay_code(pay_code, pattern):
         raise BadFrame("PayCode has another form than agreed")
     if _TRA_NO.fullmatch(tra_no) is None or _ACCOUNT.fullmatch(account) is None:
         raise BadFrame("TraNoBus or RecAcct is malformed")

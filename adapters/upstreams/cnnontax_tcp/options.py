@@ -19,7 +19,7 @@ class Options(BaseModel):
 
     tcp_host: Annotated[str, StringConstraints(min_length=1, max_length=253)]
     tcp_port: Port
-    division: Annotated[str, StringConstraints(pattern=r"^[1-9]\d{5}$")]
+    division: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{5}$")]
     """GB/T 2260 code (AdmDivCode)."""
     src: Node
     """Our node: ``K``, division, four digits."""
@@ -36,13 +36,13 @@ class Options(BaseModel):
     account_type: Literal["1", "2"] = "1"
     """1 财政专户, 2 汇缴专户."""
     account_bank: Annotated[str, StringConstraints(max_length=100)]
-    account_bank_no: Annotated[str, StringConstraints(pattern=r"^\d{0,20}$")] = ""
+    account_bank_no: Annotated[str, StringConstraints(pattern=r"^[0-9]{0,20}$")] = ""
     mint_side: Literal["agency"] = "agency"
     """Who makes the pay code; platforms that make it themselves speak other dialects."""
     mint_layout: Literal["check_digit", "agency_serial"] = "check_digit"
     """``check_digit``: division, year, origin, 10-digit serial, ISO 7064 MOD 11,10 (OURS, sandbox).
     ``agency_serial``: division, year, the literal 30, 10-digit serial (as seen in one city)."""
-    pay_code_pattern: str = r"\d{20}"
+    pay_code_pattern: str = r"[0-9]{20}"
     mac_algorithm: Literal["sha256_prefix"] = "sha256_prefix"
     listen_host: Annotated[str, StringConstraints(min_length=1, max_length=253)] = "127.0.0.1"
     listen_port: Annotated[int, Field(ge=0, le=65535)] = 9602

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -209,7 +210,7 @@ async def test_one_bill_that_fails_does_not_stop_the_sweep() -> None:
         {"delay_fen": Fen(-1)},
     ],
 )
-async def test_orders_that_cannot_be_billed(changes: dict[str, object]) -> None:
+async def test_orders_that_cannot_be_billed(changes: dict[str, Any]) -> None:
     here = town()
     with pytest.raises(InvalidBill):
         await here.service.raise_bill(order(**changes))

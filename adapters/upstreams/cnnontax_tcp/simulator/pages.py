@@ -36,7 +36,7 @@ class Payment(BaseModel):
 
     payCode: str  # noqa: N815 - the sandbox contract's name
     amountFen: int | None = Field(default=None, gt=0)  # noqa: N815
-    payMode: str = Field(default="51", pattern=r"^\d{1,2}$")  # noqa: N815
+    payMode: str = Field(default="51", pattern="^[0-9]{1,2}$")  # noqa: N815
     force: bool = False
     """Pay although the bill is paid or voided, as a second till at the same moment would."""
 
