@@ -25,6 +25,7 @@ from gateway.main import create_app
 from gateway.settings import BadSettings, Settings
 from gateway.worker.run import run_worker
 from kernel.clock import SystemClock
+from kernel.crypto import sm2
 from kernel.ids import chance
 from migrations.run import current, head
 
@@ -134,6 +135,8 @@ def _push_address(settings: Settings) -> tuple[str, int]:
 
 
 async def _require_schema(container: Container) -> None:
+    # The known-answer test runs here, before anything depends on it.
+    _log.info("sm2_backend", report=str(sm2.backend_report()))
     url = container.settings.database.url.get_secret_value()
     if not await container.database.reachable():
         fail("无法连接数据库，请检查 database.url。 / The database cannot be reached.")

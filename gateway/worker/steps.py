@@ -11,7 +11,7 @@ import payments
 from gateway.cases.desk import BILL_TASK
 from gateway.cases.orders import DOCUMENT_TASK
 from gateway.container import Container
-from kernel.db import inbox
+from kernel.db import inbox, task_store
 from kernel.db.task_kinds import Backoff, TaskRegistry
 from kernel.db.task_run import Abandon, Run
 from kernel.errors import UpstreamUnavailable
@@ -22,6 +22,7 @@ SWEEP_TASK: Final = "payments.sweep"
 SEAL_SWEEP_TASK: Final = "e_seal.sweep"
 _DAILY: Final = timedelta(days=1)
 _HOURLY: Final = timedelta(hours=1)
+_KEEP_DONE: Final = timedelta(days=30)
 _SWEEP_AT: Final = timedelta(hours=6, minutes=40)
 _PATIENT: Final = Backoff(base=timedelta(seconds=2), cap=timedelta(minutes=10))
 _MANY: Final = 60
@@ -67,6 +68,7 @@ def register(registry: TaskRegistry, services: Container) -> None:
     registry.every(SWEEP_TASK, _DAILY, [_payment_step(services, sweep)], offset=_SWEEP_AT)
     registry.every("identity.sweep", _HOURLY, [_forget_logins(services)])
     registry.every("idempotency.purge", _HOURLY, [_purge_keys(services)])
+    registry.every("tasks.purge", _DAILY, [_purge_tasks(services)])
 
 
 def _payment_step(services: Container, step: PaymentStep) -> Act:
@@ -144,6 +146,16 @@ def _forget_logins(services: Container) -> Act:
     async def act(_run: Run) -> None:
         while await services.identity.sweep():
             pass
+
+    return act
+
+
+def _purge_tasks(services: Container) -> Act:
+    async def act(_run: Run) -> None:
+        purged = 1
+        while purged:
+            async with services.works.begin() as work:
+                purged = await task_store.purge(work, services.clock.now() - _KEEP_DONE)
 
     return act
 
