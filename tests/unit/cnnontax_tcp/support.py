@@ -87,11 +87,13 @@ class NoNetwork:
         raise AssertionError(f"the network was used: {name}")
 
 
-def adapter(unknown: list[tuple[str, str]] | None = None, **options: Any) -> CnNontax:
+def adapter(
+    unknown: list[tuple[str, str]] | None = None, *, client: Any = None, **options: Any
+) -> CnNontax:
     seen = unknown if unknown is not None else []
     kit = Kit(
         manifest=load(Path(cnnontax_tcp.__file__).parent / "manifest.toml"),
-        client=NoNetwork(),
+        client=client or NoNetwork(),
         secrets={"token": TOKEN},
         clock=FrozenClock(START),
         ids=SequentialIds(),
