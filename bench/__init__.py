@@ -1,0 +1,1 @@
+"""The benchmark: the real server and naive baselines under the same load, on one core each."""

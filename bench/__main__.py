@@ -1,0 +1,201 @@
+"""``python -m bench``: measures, writes a file, prints a table; or compares two such files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bench import facts, profile, report, servers
+from bench.schedstat import NotMeasurable
+from bench.servers import Cores, ServerFailed
+from bench.stores import stores
+from bench.suite import NAMES, Options, Target, measure, targets
+from tests.support.postgres import NoPostgresError
+
+_RESULTS: Final = Path("var/bench")
+_DATABASES: Final = ("sqlite", "postgresql")
+_BUSY: Final = 0.9
+
+
+def arguments(given: list[str]) -> argparse.Namespace:
+    """Return the parsed command line."""
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one round of one second")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of one measurement")
+    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--cases", type=int, default=2000, help="received cases to prepare")
+    parser.add_argument("--database", choices=_DATABASES, action="append", help="default: both")
+    parser.add_argument("--only", choices=NAMES, action="append", help="default: everything")
+    parser.add_argument(
+        "--output", type=Path, default=None, help=f"default: {_RESULTS}/<date>.json"
+    )
+    parser.add_argument("--compare", nargs=2, type=Path, metavar=("BEFORE", "AFTER"))
+    parser.add_argument("--profile", choices=NAMES, help="where one case's time goes, by cProfile")
+    return parser.parse_args(given)
+
+
+def options_of(given: argparse.Namespace) -> Options:
+    """Return what to measure."""
+    only = tuple(given.only or ())
+    cases = given.cases
+    if given.quick:
+        cases = min(cases, 500)
+    return Options(
+        rounds=1 if given.quick else given.rounds,
+        seconds=1.0 if given.quick else given.seconds,
+        warm_up=0.3 if given.quick else 1.0,
+        connections=given.connections,
+        cases=cases,
+        databases=tuple(given.database or _DATABASES),
+        only=(given.profile,) if given.profile else only,
+    )
+
+
+def main() -> int:
+    """Run the command line; return 1 when a server failed or answered errors."""
+    given = arguments(sys.argv[1:])
+    console = Console()
+    if given.compare:
+        before, after = (json.loads(path.read_text("utf-8")) for path in given.compare)
+        report.show(report.comparison_table(before, after), console)
+        return 0
+    started = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    _RESULTS.mkdir(parents=True, exist_ok=True)
+    try:
+        if given.profile:
+            return _profile(options_of(given), console, started)
+        output = given.output or _RESULTS / f"{started}.json"
+        return _measure(options_of(given), console, started, output)
+    except (ServerFailed, NotMeasurable, NoPostgresError) as exc:
+        console.print(f"[red]{type(exc).__name__}[/red]: {exc}", highlight=False)
+        return 1
+
+
+@contextmanager
+def _bench(
+    options: Options, progress: Progress
+) -> Iterator[tuple[list[Target], Path, Cores, list[str]]]:
+    """Prepare everything; yield the targets, a folder for logs, the cores, database versions."""
+    cores = Cores.of_machine()
+    # PostgreSQL and the generator inherit this core; the servers are moved to the other one.
+    os.sched_setaffinity(0, {cores.load})
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=_RESULTS))
+    try:
+        with stores(options.databases, folder) as found:
+            task = progress.add_task("preparing", total=None)
+
+            def tell(what: str) -> None:
+                progress.update(task, description=what)
+
+            ready = list(targets(options, found, folder, tell))
+            versions = [store.version() for store in found]
+            progress.remove_task(task)
+            yield ready, folder, cores, versions
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeElapsedColumn(), console=console)
+
+
+def _measure(options: Options, console: Console, started: str, output: Path) -> int:
+    machine = facts.machine(())
+    rounds: list[dict[str, Any]] = []
+    with _progress(console) as progress, _bench(options, progress) as (ready, folder, cores, found):
+        machine["databases"] = found
+        total = options.rounds * sum(len(target.cases) for target in ready)
+        task = progress.add_task("measuring", total=total)
+        for number in range(options.rounds):
+            for target in ready:
+                for one in _round(target, options, folder, cores):
+                    rounds.append({"round": number, **one})
+                    figures = f"{one['cpu_us']:.0f} µs, {one['rps']:.0f}/s"
+                    text = f"{one['case']}, {one['database']}: {figures}"
+                    progress.update(task, advance=1, description=text)
+    document = {
+        "schema": 1,
+        "started_at": started,
+        "machine": machine,
+        "options": asdict(options),
+        "rounds": rounds,
+    }
+    output.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    report.show(report.run_table(document), console)
+    console.print(f"figures: {output}", highlight=False)
+    return _complaints(rounds, console)
+
+
+def _round(
+    target: Target, options: Options, folder: Path, cores: Cores
+) -> Iterator[dict[str, Any]]:
+    """Start one server on a fresh database, measure each of its cases, stop it."""
+    launch = target.launch()
+    log = folder / f"{target.name}-{target.database}.log"
+    with servers.running(launch, cores.server, log) as group:
+        for name, workload in target.cases.items():
+            load_before = facts.load_average()
+            figures = measure(target, workload, group, launch.port, options)
+            yield {
+                "case": name,
+                "database": target.database,
+                "load_average": load_before,
+                **asdict(figures),
+            }
+
+
+def _complaints(rounds: list[dict[str, Any]], console: Console) -> int:
+    """Say what spoils the figures; return 1 when there were errors."""
+    for one in rounds:
+        where = f"{one['case']}, {one['database']}, round {one['round'] + 1}"
+        if one["generator_us"] * one["rps"] / 1e6 > _BUSY:
+            console.print(f"{where}: the generator was the limit of requests/s; CPU µs still hold")
+        if one["errors"]:
+            sample = "\n".join(one["samples"])
+            console.print(f"[red]{where}: {one['errors']} errors[/red]\n{sample}", highlight=False)
+    return 1 if any(one["errors"] for one in rounds) else 0
+
+
+def _profile(options: Options, console: Console, started: str) -> int:
+    """Profile one case on each database: once idle, once busy, and show the difference."""
+    with _progress(console) as progress, _bench(options, progress) as (ready, folder, cores, _):
+        for target in ready:
+            for name, workload in target.cases.items():
+                slug = f"{started}-{name.replace(' ', '-')}-{target.database}"
+                paths = [_RESULTS / f"{slug}-{kind}.pstats" for kind in ("idle", "busy")]
+                requests = 0
+                for path, busy in zip(paths, (False, True), strict=True):
+                    launch = servers.profiled(target.launch(), path.resolve())
+                    with servers.running(launch, cores.server, folder / "profile.log") as group:
+                        if busy:
+                            plain = _without_warm_up(options)
+                            figures = measure(target, workload, group, launch.port, plain)
+                            requests = figures.requests
+                idle, loaded = (profile.read(path) for path in paths)
+                found = profile.costs(idle, loaded, max(requests, 1))
+                report.show(profile.table(found, requests), console)
+                console.print(f"profile: {paths[1]}", highlight=False)
+    return 0
+
+
+def _without_warm_up(options: Options) -> Options:
+    return Options(**{**asdict(options), "warm_up": 0.0})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
