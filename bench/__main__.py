@@ -19,10 +19,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench import facts, profile, report, servers
+from bench.names import NAMES
 from bench.schedstat import NotMeasurable
 from bench.servers import Cores, ServerFailed
 from bench.stores import stores
-from bench.suite import NAMES, Options, Target, measure, targets
+from bench.suite import Options, Target, measure, targets
 from tests.support.postgres import NoPostgresError
 
 _RESULTS: Final = Path("var/bench")

@@ -8,12 +8,11 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from bench.names import AGAINST, BARE, NAMES, NO_DATABASE
 from bench.stats import Key, Series, change, summarise
-from bench.suite import AGAINST, BARE, NO_DATABASE
 
 Summary = Mapping[Key, Mapping[str, Series]]
 
-_ORDER: Final = (*AGAINST, "naive insert", "naive read", BARE)
 _COMPARED: Final = {"cpu_us": -1, "rps": 1, "p50_ms": -1, "p99_ms": -1}
 """Measures that two runs are compared by, and whether more is better (1) or worse (-1)."""
 _UNITS: Final = {"cpu_us": "CPU µs", "rps": "requests/s", "p50_ms": "p50 ms", "p99_ms": "p99 ms"}
@@ -68,7 +67,7 @@ def run_table(document: Mapping[str, Any]) -> Table:
 
 def ordered(summary: Summary) -> list[Key]:
     """Return the keys as a reader wants them: ours first, by case, then the baselines."""
-    return sorted(summary, key=lambda key: (_ORDER.index(key[0]), key[1]))
+    return sorted(summary, key=lambda key: (NAMES.index(key[0]), key[1]))
 
 
 def _row(summary: Summary, key: Key) -> list[str]:

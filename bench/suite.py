@@ -14,23 +14,12 @@ from typing import Any, Final
 from bench import servers, workloads
 from bench.baselines import naive_orm
 from bench.generator import Figures, Plan
+from bench.names import AGAINST, BARE, NAIVE_INSERT, NAIVE_READ, NO_DATABASE
 from bench.prepare import Prepared, install_gateway, prepare, settings_for
 from bench.servers import Launch, ServerFailed
 from bench.stores import Store
 from bench.workloads import Workload
 
-NO_DATABASE: Final = "-"
-BARE: Final = "bare route"
-NAIVE_INSERT: Final = "naive insert"
-NAIVE_READ: Final = "naive read"
-AGAINST: Final = {
-    "accept a case": NAIVE_INSERT,
-    "declare a case": NAIVE_INSERT,
-    "case status": NAIVE_READ,
-    "item list": NAIVE_READ,
-}
-"""Each case of the gateway and the baseline that its ratio is taken against."""
-NAMES: Final = (*AGAINST, NAIVE_INSERT, NAIVE_READ, BARE)
 _NAIVE_CASES: Final = 200
 
 
