@@ -54,7 +54,7 @@ def decode_cursor(cursor: str, shape: tuple[type, ...]) -> Key:
     if not isinstance(values, list) or len(values) != len(shape):
         raise InvalidCursor("cursor has another shape")
     for value, kind in zip(values, shape, strict=True):
-        if type(value) is not kind:
+        if type(value) is not kind or (isinstance(value, str) and "\0" in value):
             raise InvalidCursor("cursor has another shape")
     return tuple(values)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -11,6 +12,8 @@ from gateway.api.problems import FieldsInvalid, MalformedJson, WrongContentType,
 
 M = TypeVar("M", bound=BaseModel)
 _JSON: Final = "application/json"
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""The one character of JSON that no text column of PostgreSQL can hold."""
 
 
 class Posted(BaseModel):
@@ -33,8 +36,11 @@ class JsonBody(Generic[M]):
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != _JSON:
             raise WrongContentType("the body must be application/json", accepted=[_JSON])
+        body = await request.body()
+        if _NUL.search(body) is not None:
+            raise FieldsInvalid("a text holds the NUL character")
         try:
-            return self.model.model_validate_json(await request.body())
+            return self.model.model_validate_json(body)
         except ValidationError as exc:
             errors = exc.errors(include_input=False, include_url=False, include_context=False)
             if errors[0]["type"] == "json_invalid":

@@ -14,7 +14,15 @@ from prometheus_client import CollectorRegistry, Histogram
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api.problems import MEDIA_TYPE, BodyTooLarge, english, problem
+from gateway.api.problems import (
+    MEDIA_TYPE,
+    BodyTooLarge,
+    FieldsInvalid,
+    RouteNotFound,
+    english,
+    problem,
+    render,
+)
 from kernel.clock import Clock
 from kernel.ids import IdSource
 
@@ -70,10 +78,21 @@ class Surroundings:
         try:
             with structlog.contextvars.bound_contextvars(trace_id=trace_id):
                 async with self._deadline(self._seconds):
-                    await self._app(scope, receive, answer.send)
+                    await self._serve(scope, receive, answer.send)
                 self._note(scope, answer.status, self._clock.monotonic() - started)
         finally:
             self._trace_id.reset(mark)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, unless its address holds NUL, which PostgreSQL takes for an error."""
+        if "\0" in scope["path"]:
+            refusal = render(Request(scope), RouteNotFound("the address holds the NUL character"))
+        elif b"%00" in scope["query_string"]:
+            refusal = render(Request(scope), FieldsInvalid("a parameter holds the NUL character"))
+        else:
+            await self._app(scope, receive, send)
+            return
+        await refusal(scope, receive, send)
 
     def _trace(self, scope: Scope) -> str:
         for name, value in scope["headers"]:

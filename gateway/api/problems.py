@@ -170,8 +170,10 @@ async def _on_validation(request: Request, exc: Exception) -> Response:
 
 async def _on_http(request: Request, exc: Exception) -> Response:
     status = exc.status_code if isinstance(exc, HTTPException) else 500
-    kind = _BY_STATUS.get(status, Failure)
-    return render(request, kind())
+    response = render(request, _BY_STATUS.get(status, Failure)())
+    if isinstance(exc, HTTPException) and exc.headers is not None:
+        response.headers.update(exc.headers)
+    return response
 
 
 async def _on_crash(request: Request, exc: Exception) -> Response:

@@ -57,6 +57,14 @@ class Town:
         url = f"{self.url('cnnontax_tcp')}/sim/knobs"
         httpx.post(url, json=rule).raise_for_status()
 
+    def change_account(self, uuid: str, **changes: str) -> None:
+        """Change an account of the identity system, until it is changed back."""
+        httpx.post(f"{self.url('sd_jis')}/sim/accounts/{uuid}", json=changes).raise_for_status()
+
+    def expire_tickets(self) -> None:
+        """End the life of every login ticket."""
+        httpx.post(f"{self.url('sd_jis')}/sim/expire").raise_for_status()
+
     def calm(self) -> None:
         """Disturb nothing any more."""
         for place in self.province.places:
