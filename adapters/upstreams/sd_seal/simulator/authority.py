@@ -54,6 +54,7 @@ class Authority:
         self._clock = clock
         raw = tomllib.loads(files(__package__).joinpath("seals.toml").read_text("utf-8"))
         self._seals: Sequence[Mapping[str, str]] = raw["seals"]
+        self._holders: dict[str, Holder] = {}
         self._users: Mapping[str, bool] = {
             user["id"]: user["seals"] == "all" for user in raw["users"]
         }
@@ -149,13 +150,17 @@ class Authority:
         return issue(request, sm2.generate(), self._holder("root"))
 
     def _holder(self, name: str) -> Holder:
-        kept: Mapping[str, Any] = self._store.get(_HOLDER, name)
-        key = sm2.PrivateKey.from_pem(kept["key"])
-        return Holder(key, base64.b64decode(kept["certificate"]))
+        found = self._holders.get(name)
+        if found is None:
+            kept: Mapping[str, Any] = self._store.get(_HOLDER, name)
+            key = sm2.PrivateKey.from_pem(kept["key"])
+            found = self._holders[name] = Holder(key, base64.b64decode(kept["certificate"]))
+        return found
 
     def _put_holder(self, name: str, holder: Holder) -> None:
         kept = {"key": holder.key.to_pem(), "certificate": _text(holder.certificate)}
         self._store.put(_HOLDER, name, kept)
+        self._holders[name] = holder
 
 
 def _text(data: bytes) -> str:
