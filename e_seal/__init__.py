@@ -5,15 +5,21 @@ from e_seal.errors import DocumentNotSealed, InvalidSealOrder, SealActNotFound, 
 from e_seal.findings import Code, Finding, Verdict
 from e_seal.ledger import CHANGED_TASK
 from e_seal.model import (
+    ActKind,
     ActState,
     Authorisation,
     FailureReason,
+    FirstUse,
+    MediaType,
     Papers,
     PublicStatus,
+    Revocation,
     SealAct,
     SealOrder,
     SealRecord,
     SealState,
+    SealSummary,
+    SignatureForm,
     Signer,
     SignRequest,
     StampPosition,
@@ -25,7 +31,7 @@ from e_seal.ofd.reader import read as read_ofd
 from e_seal.ofd.writer import Attachment, Document, doc_id_of, missing_glyphs
 from e_seal.ofd.writer import write as write_ofd
 from e_seal.options import SealOptions
-from e_seal.ports import PORT_VERSION, ActRepository, SealProvider
+from e_seal.ports import PORT_VERSION, ActRepository, SealProvider, SealStatusSource
 from e_seal.service import SealService
 from e_seal.states import ACT, LABELS, PUBLIC
 from e_seal.steps import STEPS
@@ -38,6 +44,7 @@ __all__ = [
     "PORT_VERSION",
     "PUBLIC",
     "STEPS",
+    "ActKind",
     "ActRepository",
     "ActState",
     "Attachment",
@@ -47,13 +54,16 @@ __all__ = [
     "DocumentNotSealed",
     "FailureReason",
     "Finding",
+    "FirstUse",
     "InvalidSealOrder",
     "Layout",
+    "MediaType",
     "OfdDocument",
     "OfdError",
     "Papers",
     "PublicStatus",
     "Report",
+    "Revocation",
     "SealAct",
     "SealActNotFound",
     "SealOptions",
@@ -63,7 +73,10 @@ __all__ = [
     "SealRecord",
     "SealService",
     "SealState",
+    "SealStatusSource",
+    "SealSummary",
     "SignRequest",
+    "SignatureForm",
     "SignatureReport",
     "Signer",
     "StampPlace",

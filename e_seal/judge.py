@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from e_seal.asn1.chain import TrustStore
 from e_seal.checks import check_seal
@@ -12,6 +13,7 @@ from e_seal.model import (
     MAX_NAME,
     MAX_PROOF,
     MAX_REFERENCE,
+    ActKind,
     FailureReason,
     Papers,
     SealAct,
@@ -23,9 +25,20 @@ from e_seal.ofd.errors import OfdError
 from e_seal.ofd.reader import OfdDocument, read
 from e_seal.options import SealOptions
 from e_seal.ses.model import SesFormatError
-from e_seal.ses.read import read_seal
-from e_seal.signing import PreparedSignature, Stamp, check_response, embed, prepare
+from e_seal.ses.read import read_seal, read_signature
+from e_seal.signing import (
+    PreparedSignature,
+    Stamp,
+    check_response,
+    embed,
+    prepare,
+    riding_stamps,
+)
+from e_seal.signing_lock import check_lock, prepare_lock
 from e_seal.verify import verify
+
+A4: Final = (210.0, 297.0)
+"""Millimetres; the size of a page that states none."""
 
 
 class Problem(Exception):
@@ -55,6 +68,10 @@ class Judge:
             raise InvalidSealOrder(f"{exc.code}: {exc}") from exc
         if not 0 <= order.stamp.page < len(document.pages):
             raise InvalidSealOrder("the stamp's page does not exist")
+        if order.riding_y is not None and (order.kind is ActKind.LOCK or len(document.pages) < 2):
+            raise InvalidSealOrder("a riding seal needs a seal and at least two pages")
+        if order.kind is ActKind.LOCK and not document.signatures:
+            raise InvalidSealOrder("there is no signature to lock")
         return document
 
     def examine_seal(self, act: SealAct, record: SealRecord, now: datetime) -> None:
@@ -77,12 +94,10 @@ class Judge:
         """The document with its final Signature.xml; raises Problem."""
         if papers.unsigned is None or papers.seal is None:
             raise Problem(FailureReason.DOCUMENT_INVALID, "papers are missing")
-        picture = read_seal(papers.seal).picture
-        width, height = float(picture.width), float(picture.height)
-        x, y = act.stamp.centre_x - width / 2, act.stamp.centre_y - height / 2
-        stamp = Stamp(act.stamp.page, x, y, width, height)
         try:
-            return prepare(papers.unsigned, papers.seal, [stamp], at=now)
+            if act.kind is ActKind.LOCK:
+                return prepare_lock(papers.unsigned, papers.seal, at=now)
+            return prepare(papers.unsigned, papers.seal, _stamps(act, papers), at=now)
         except OfdError as exc:
             raise Problem(FailureReason.DOCUMENT_INVALID, exc.code) from exc
         except ValueError as exc:
@@ -93,20 +108,23 @@ class Judge:
         prepared = restored(papers)
         if papers.ses_signature is None:
             raise Problem(FailureReason.RESPONSE_INVALID, "no signature is stored")
-        findings = check_response(
-            prepared,
-            papers.ses_signature,
-            seal_code=act.seal_code,
-            trust=self._trust,
-            now=now,
-            skew=self._options.response_skew,
-        )
+        findings = self._answer(act, prepared, papers.ses_signature, now)
         self._refuse(findings, FailureReason.RESPONSE_INVALID)
         sealed = embed(prepared, papers.ses_signature)
         report = verify(sealed, trust=self._trust, now=now, skew=self._options.skew)
         all_findings = [*report.findings, *(f for s in report.signatures for f in s.findings)]
         self._refuse(all_findings, FailureReason.VERIFICATION_FAILED)
         return sealed
+
+    def _answer(
+        self, act: SealAct, prepared: PreparedSignature, answer: bytes, now: datetime
+    ) -> Iterable[Finding]:
+        skew = self._options.response_skew
+        if act.kind is ActKind.LOCK:
+            return check_lock(prepared, answer, trust=self._trust, now=now, skew=skew)
+        return check_response(
+            prepared, answer, seal_code=act.seal_code, trust=self._trust, now=now, skew=skew
+        )
 
     def _refuse(self, findings: Iterable[Finding], reason: FailureReason) -> None:
         bad = sorted({finding.code.value for finding in findings if self._is_fatal(finding.code)})
@@ -117,6 +135,20 @@ class Judge:
         if code is Code.CHAIN_UNCHECKED:
             return not self._options.allow_unchecked_chain
         return not code.is_warning
+
+
+def _stamps(act: SealAct, papers: Papers) -> list[Stamp]:
+    """The seal's picture at its place, and the strips of a riding seal."""
+    if papers.unsigned is None or papers.seal is None:
+        raise Problem(FailureReason.DOCUMENT_INVALID, "papers are missing")
+    picture = read_seal(papers.seal).picture
+    width, height = float(picture.width), float(picture.height)
+    x, y = act.stamp.centre_x - width / 2, act.stamp.centre_y - height / 2
+    stamps = [Stamp(act.stamp.page, x, y, width, height)]
+    if act.riding_y is not None:
+        sizes = [page.size or A4 for page in read(papers.unsigned).pages]
+        stamps += riding_stamps(sizes, act.riding_y - height / 2, width, height)
+    return stamps
 
 
 def _limits(order: SealOrder) -> tuple[tuple[str, str, int], ...]:
@@ -150,3 +182,11 @@ def restored(papers: Papers) -> PreparedSignature:
         papers.seal,
         papers.prepared_at,
     )
+
+
+def made_with(answer: bytes, seal: bytes) -> bool:
+    """Whether an SES_Signature was made with exactly this issue of a seal."""
+    try:
+        return read_signature(answer).seal.raw == seal
+    except SesFormatError:
+        return False

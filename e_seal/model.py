@@ -37,6 +37,27 @@ class ActState(StrEnum):
     FAILED = "failed"
 
 
+class ActKind(StrEnum):
+    """What an act puts on the document: a seal, or a lock after which nothing more can be added."""
+
+    SEAL = "seal"
+    LOCK = "lock"
+
+
+class SignatureForm(StrEnum):
+    """What is asked of the province: SES_Signature (GB/T 38540) or CMS signed data (GB/T 35275)."""
+
+    SES = "ses"
+    CMS = "cms"
+
+
+class MediaType(StrEnum):
+    """What kind of file is sealed."""
+
+    OFD = "application/ofd"
+    PDF = "application/pdf"
+
+
 class PublicStatus(StrEnum):
     """What portals show of a seal act."""
 
@@ -65,6 +86,24 @@ class SealRecord:
     code: str
     data: bytes
     state: SealState
+
+
+@dataclass(frozen=True)
+class SealSummary:
+    """One seal of a list: enough for a person to choose by."""
+
+    code: str
+    name: str
+    state: SealState
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """One line of the published list of dead seals (印章失效列表); ``revoked_at`` is aware."""
+
+    code: str
+    name: str
+    revoked_at: datetime
 
 
 @dataclass(frozen=True)
@@ -99,6 +138,9 @@ class SealOrder:
     """What to seal: one version of one document, with one seal, under one authorisation.
 
     ``reference`` is the case as its owner knows it; ``(document_id, version)`` is the business key.
+    A sealed document that is to carry one more seal is ordered as the next version, with the sealed
+    bytes as its content. ``riding_y`` (mm from the top) adds a riding seal (骑缝章) over all
+    pages. A ``LOCK`` shows no picture: it signs the list of signatures itself.
     """
 
     reference: str
@@ -112,6 +154,9 @@ class SealOrder:
     signer: Signer
     authorisation: Authorisation
     actor: str = "system"
+    kind: ActKind = ActKind.SEAL
+    riding_y: float | None = None
+    media_type: MediaType = MediaType.OFD
 
 
 @dataclass(frozen=True)
@@ -133,6 +178,16 @@ class SignRequest:
     document_id: str
     document_name: str
     page_count: int
+    form: SignatureForm = SignatureForm.SES
+
+
+@dataclass(frozen=True)
+class FirstUse:
+    """The request that a re-issued seal made void: it stays in the log, signed or refused."""
+
+    request_id: str
+    digest: bytes
+    is_signed: bool
 
 
 @dataclass(frozen=True)
@@ -160,6 +215,11 @@ class SealAct:
     failure: FailureReason | None = None
     failure_detail: str = ""
     version: int = 1
+    kind: ActKind = ActKind.SEAL
+    riding_y: float | None = None
+    media_type: MediaType = MediaType.OFD
+    signed_at: datetime | None = None
+    first_use: FirstUse | None = None
 
     @property
     def is_sealed(self) -> bool:
@@ -184,6 +244,8 @@ class Papers:
     signature_xml: bytes | None = None
     ses_signature: bytes | None = None
     sealed: bytes | None = None
+    first_signature: bytes | None = None
+    """What came for a seal that was re-issued meanwhile: evidence, never delivered."""
 
 
 def content_digest(ofd: bytes) -> bytes:

@@ -13,6 +13,10 @@ class SealOptions(BaseModel):
 
     upstream: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,39}$")]
     """Name of the adapter that serves the seal port."""
+    status_upstream: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,39}$")] | None = (
+        None
+    )
+    """Name of the adapter that serves the status port; without one the province is asked."""
     trust_anchors_file: str | None = None
     """PEM file of the root certificates that seals must lead to (信任锚)."""
     intermediates_file: str | None = None
@@ -31,3 +35,7 @@ class SealOptions(BaseModel):
     """When the worker takes up an act that its first caller did not finish."""
     sweep_page: Annotated[int, Field(ge=1, le=1000)] = 100
     """How many unfinished acts one step of the sweep takes up."""
+    revocation_history: timedelta = timedelta(days=3650)
+    """How far back the first fetch of the list of dead seals reaches."""
+    revocation_overlap: timedelta = timedelta(days=2)
+    """How far every later fetch reaches behind the newest known entry: lists are published late."""

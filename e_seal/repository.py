@@ -1,17 +1,22 @@
 """All SQL of the e-seal domain."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, insert, select, update
 
 from e_seal import tables as t
 from e_seal.model import (
+    ActKind,
     ActState,
     Authorisation,
     FailureReason,
+    FirstUse,
+    MediaType,
     Papers,
+    Revocation,
     SealAct,
     Signer,
     StampPosition,
@@ -32,7 +37,6 @@ class SqlActs:
         conn = connection(work)
         row = upsert(conn, t.act).values(
             act_id=act.act_id,
-            request_id=act.request_id,
             reference=act.reference,
             item_code=act.item_code,
             document_id=act.document_id,
@@ -50,6 +54,9 @@ class SqlActs:
             grant_approver=act.authorisation.approver,
             grant_expires_at=act.authorisation.expires_at,
             grant_proof=act.authorisation.proof,
+            kind=act.kind,
+            riding_y_um=_micrometres(act.riding_y),
+            media_type=act.media_type,
             created_at=act.created_at,
             version=act.version,
             **_changing(act),
@@ -70,6 +77,16 @@ class SqlActs:
     async def by_reference(self, work: Work, reference: str) -> list[SealAct]:
         statement = select(t.act).where(t.act.c.reference == reference).order_by(t.act.c.id)
         return [_act(row) for row in await connection(work).execute(statement)]
+
+    async def page(
+        self, work: Work, reference: str | None, before: int | None, limit: int
+    ) -> Sequence[tuple[int, SealAct]]:
+        statement = select(t.act).order_by(t.act.c.id.desc()).limit(limit)
+        if reference is not None:
+            statement = statement.where(t.act.c.reference == reference)
+        if before is not None:
+            statement = statement.where(t.act.c.id < before)
+        return [(row.id, _act(row)) for row in await connection(work).execute(statement)]
 
     async def save(self, work: Work, act: SealAct) -> SealAct:
         saved = replace(act, version=act.version + 1)
@@ -99,6 +116,33 @@ class SqlActs:
         )
         return list((await connection(work).execute(statement)).scalars())
 
+    async def add_revocations(self, work: Work, found: Sequence[Revocation]) -> list[Revocation]:
+        conn = connection(work)
+        new: list[Revocation] = []
+        for item in found:
+            row = upsert(conn, t.revocation).values(
+                seal_code=item.code, seal_name=item.name, revoked_at=item.revoked_at
+            )
+            row = row.on_conflict_do_nothing(index_elements=["seal_code", "revoked_at"])
+            if (await conn.execute(row.returning(t.revocation.c.id))).first() is not None:
+                new.append(item)
+        return new
+
+    async def revocation(self, work: Work, seal_code: str) -> Revocation | None:
+        statement = (
+            select(t.revocation)
+            .where(t.revocation.c.seal_code == seal_code)
+            .order_by(t.revocation.c.revoked_at)
+            .limit(1)
+        )
+        row = (await connection(work).execute(statement)).first()
+        return None if row is None else Revocation(row.seal_code, row.seal_name, row.revoked_at)
+
+    async def newest_revocation(self, work: Work) -> datetime | None:
+        column = t.revocation.c.revoked_at
+        statement = select(column).order_by(column.desc()).limit(1)
+        return (await connection(work).execute(statement)).scalar()
+
     async def _one(self, work: Work, where: ColumnElement[bool], *, lock: bool) -> SealAct | None:
         statement = select(t.act).where(where)
         if lock:
@@ -108,13 +152,19 @@ class SqlActs:
 
 
 def _changing(act: SealAct) -> Mapping[str, Any]:
+    first = act.first_use
     return {
+        "request_id": act.request_id,
         "state": act.state,
         "digest": act.digest,
         "signing_at": act.signing_at,
+        "signed_at": act.signed_at,
         "failure": act.failure,
         "failure_detail": act.failure_detail,
         "updated_at": act.updated_at,
+        "first_request_id": None if first is None else first.request_id,
+        "first_digest": None if first is None else first.digest,
+        "first_signed": None if first is None else first.is_signed,
     }
 
 
@@ -149,4 +199,17 @@ def _act(row: Row[Any]) -> SealAct:
         failure=None if row.failure is None else FailureReason(row.failure),
         failure_detail=row.failure_detail,
         version=row.version,
+        kind=ActKind(row.kind),
+        riding_y=None if row.riding_y_um is None else row.riding_y_um / _MICROMETRES,
+        media_type=MediaType(row.media_type),
+        signed_at=row.signed_at,
+        first_use=(
+            None
+            if row.first_request_id is None
+            else FirstUse(row.first_request_id, row.first_digest, row.first_signed)
+        ),
     )
+
+
+def _micrometres(value: float | None) -> int | None:
+    return None if value is None else round(value * _MICROMETRES)

@@ -2,25 +2,29 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 
+from e_seal.acts import drafted, request_of, same_order
 from e_seal.asn1.chain import TrustStore
 from e_seal.errors import DocumentNotSealed, SealActNotFound, SealOrderDiffers
-from e_seal.judge import Judge, Problem, restored
+from e_seal.findings import Code
+from e_seal.judge import Judge, Problem, made_with
 from e_seal.ledger import RESUME_TASK, Ledger
 from e_seal.model import (
     ActState,
     FailureReason,
+    FirstUse,
     Papers,
     SealAct,
     SealOrder,
     SealState,
-    SignRequest,
-    content_digest,
+    SealSummary,
 )
 from e_seal.options import SealOptions
-from e_seal.ports import ActRepository, SealProvider
+from e_seal.ports import ActRepository, SealProvider, SealStatusSource
+from e_seal.status_book import StatusBook
 from e_seal.verify import Report, verify
 from kernel.clock import Clock
 from kernel.errors import (
@@ -33,6 +37,7 @@ from kernel.errors import (
     UpstreamUnavailable,
 )
 from kernel.ids import IdSource
+from kernel.paging import Page, decode_cursor, page_of
 from kernel.work import WorkSource
 
 log = logging.getLogger(__name__)
@@ -54,6 +59,7 @@ class SealService:
         ids: IdSource,
         options: SealOptions,
         trust: TrustStore,
+        status_source: SealStatusSource | None = None,
     ) -> None:
         self._provider = provider
         self._acts = repository
@@ -65,6 +71,14 @@ class SealService:
         self._judge = Judge(trust, options)
         self._ledger = Ledger(repository, clock)
         self._upstream = f"upstream:{options.upstream}"
+        self.status_book = StatusBook(
+            provider=provider,
+            source=status_source,
+            repository=repository,
+            works=works,
+            clock=clock,
+            options=options,
+        )
 
     # ---- ordering ------------------------------------------------------------------------------
 
@@ -75,7 +89,7 @@ class SealService:
         when this version of the document was ordered with other content or another seal.
         """
         document = await asyncio.to_thread(self._judge.read_order, order)
-        act = self._draft(order, len(document.pages))
+        act = drafted(order, len(document.pages), self._ids, self._clock.now())
         async with self._works.begin() as work:
             known = await self._acts.by_document(work, order.document_id, order.version)
             if known is None and await self._acts.add(work, act, Papers(order.ofd)):
@@ -86,7 +100,7 @@ class SealService:
             known = known or await self._acts.by_document(work, order.document_id, order.version)
         if known is None:
             raise OperationInProgress("the document version is being ordered at this moment")
-        if (known.content_digest, known.seal_code) != (act.content_digest, act.seal_code):
+        if not same_order(known, act):
             raise SealOrderDiffers("the document version is taken by other content")
         return known
 
@@ -101,27 +115,6 @@ class SealService:
         except (UpstreamError, OperationInProgress, StaleVersion) as exc:
             log.warning("seal_not_finished", extra={"act_id": act.act_id, "code": exc.code})
         return await self.get(act.act_id)
-
-    def _draft(self, order: SealOrder, page_count: int) -> SealAct:
-        now = self._clock.now()
-        return SealAct(
-            act_id=self._ids.new("seal"),
-            request_id=self._ids.new("sign"),
-            reference=order.reference,
-            item_code=order.item_code,
-            document_id=order.document_id,
-            document_version=order.version,
-            name=order.name,
-            page_count=page_count,
-            content_digest=content_digest(order.ofd),
-            seal_code=order.seal_code,
-            stamp=order.stamp,
-            signer=order.signer,
-            authorisation=order.authorisation,
-            state=ActState.DRAFT,
-            created_at=now,
-            updated_at=now,
-        )
 
     # ---- carrying on ---------------------------------------------------------------------------
 
@@ -166,6 +159,7 @@ class SealService:
         except UpstreamRejected as refusal:
             raise Problem(FailureReason.SEAL_NOT_USABLE, refusal.upstream_code) from refusal
         self._judge.examine_seal(act, record, self._clock.now())
+        await self.status_book.require_alive(act.seal_code)
         async with self._works.begin() as work:
             papers = await self._acts.papers(work, act.act_id)
             moved = await self._ledger.move(work, act, ActState.SEAL_FETCHED, self._upstream)
@@ -192,7 +186,8 @@ class SealService:
         now = self._clock.now()
         if now > act.authorisation.expires_at:
             raise Problem(FailureReason.AUTHORISATION_EXPIRED, "")
-        request = _request(act, await self._papers(act))
+        await self.status_book.require_alive(act.seal_code)
+        request = request_of(act, await self._papers(act))
         async with self._works.begin() as work:
             # Written before the call: if the process dies in it, the province is asked first.
             started = replace(act, signing_at=now)
@@ -200,6 +195,8 @@ class SealService:
         try:
             signature = await self._provider.sign_digest(request)
         except UpstreamRejected as refusal:
+            if (rebuilt := await self._reissued(act, None)) is not None:
+                return rebuilt
             raise Problem(FailureReason.REFUSED, refusal.upstream_code) from refusal
         except (UpstreamUnavailable, UpstreamAuthFailed):
             await self._move(act, ActState.DIGEST_READY)
@@ -231,17 +228,59 @@ class SealService:
                 # Whoever asked meanwhile has recorded the same signature already.
                 return act
             papers = await self._acts.papers(work, act_id)
+            act = replace(act, signed_at=self._clock.now())
             moved = await self._ledger.move(work, act, ActState.SIGNED, self._upstream)
             await self._acts.save_papers(work, act_id, replace(papers, ses_signature=signature))
             return moved
 
     async def _finish(self, act: SealAct) -> SealAct:
         papers = await self._papers(act)
-        sealed = await asyncio.to_thread(self._judge.seal, act, papers, self._clock.now())
+        try:
+            sealed = await asyncio.to_thread(self._judge.seal, act, papers, self._clock.now())
+        except Problem as problem:
+            # Everything else of the answer is right: the province used a newer issue of the seal.
+            if problem.detail == Code.SEAL_FILE_MISMATCH:
+                rebuilt = await self._reissued(act, papers.ses_signature)
+                if rebuilt is not None:
+                    return rebuilt
+            raise
         # The sealed document holds every byte of the two earlier ones.
         kept = replace(papers, unsigned=None, prepared=None, sealed=sealed)
         async with self._works.begin() as work:
             moved = await self._ledger.move(work, act, ActState.VERIFIED, "system")
+            await self._acts.save_papers(work, act.act_id, kept)
+            return moved
+
+    async def _reissued(self, act: SealAct, answer: bytes | None) -> SealAct | None:
+        """Build anew, once, when the province has another issue of the seal than the one we hold.
+
+        The first request stays in the log; the second one has an id of its own. None: the seal is
+        still the same, the answer was made with neither issue, or it has been built anew before.
+        """
+        if act.first_use is not None or act.digest is None:
+            return None
+        try:
+            record = await self._provider.get_seal(act.seal_code)
+        except UpstreamRejected:
+            return None
+        held = (await self._papers(act)).seal
+        if record.data == held or (answer is not None and not made_with(answer, record.data)):
+            return None
+        self._judge.examine_seal(act, record, self._clock.now())
+        first = FirstUse(act.request_id, act.digest, is_signed=answer is not None)
+        fresh = replace(
+            act,
+            request_id=self._ids.new("sign"),
+            digest=None,
+            signing_at=None,
+            signed_at=None,
+            first_use=first,
+        )
+        log.warning("seal_reissued", extra={"act_id": act.act_id, "request_id": first.request_id})
+        async with self._works.begin() as work:
+            papers = await self._acts.papers(work, act.act_id)
+            moved = await self._ledger.move(work, fresh, ActState.SEAL_FETCHED, self._upstream)
+            kept = Papers(papers.unsigned, seal=record.data, first_signature=answer)
             await self._acts.save_papers(work, act.act_id, kept)
             return moved
 
@@ -283,6 +322,19 @@ class SealService:
         async with self._works.read() as work:
             return await self._acts.by_reference(work, reference)
 
+    async def log(self, reference: str | None, cursor: str | None, limit: int) -> Page[SealAct]:
+        """Return one page of the log of seal use (用章日志), the newest first. InvalidCursor."""
+        before = None if cursor is None else decode_cursor(cursor, (int,))[0]
+        async with self._works.read() as work:
+            position = before if isinstance(before, int) else None
+            rows = await self._acts.page(work, reference, position, limit + 1)
+        page = page_of(rows, limit, lambda row: (row[0],))
+        return Page([act for _, act in page.rows], page.next_cursor)
+
+    async def seals_of(self, unit: str, signer: str) -> Sequence[SealSummary]:
+        """Return the seals that a signer may use for a unit, as the province lists them."""
+        return await self._provider.list_seals(unit, signer)
+
     async def sealed_document(self, act_id: str) -> bytes:
         """Return the sealed OFD. Raises SealActNotFound, DocumentNotSealed."""
         act = await self.get(act_id)
@@ -305,15 +357,14 @@ class SealService:
         report = await self._verified(ofd, None)
         if not online:
             return report
-        states: dict[str, SealState] = {}
-        for code in {part.seal_code for part in report.signatures if part.seal_code}:
-            try:
-                states[code] = await self._provider.status(code)
-            except UpstreamError as exc:
-                log.warning("seal_status_unanswered", extra={"code": exc.code})
-        return await self._verified(ofd, states)
+        used = {
+            (part.seal_code, part.seal_name or "", part.signed_at)
+            for part in report.signatures
+            if part.seal_code
+        }
+        return await self._verified(ofd, await self.status_book.states(used))
 
-    async def _verified(self, ofd: bytes, states: dict[str, SealState] | None) -> Report:
+    async def _verified(self, ofd: bytes, states: Mapping[str, SealState] | None) -> Report:
         return await asyncio.to_thread(
             verify,
             ofd,
@@ -322,21 +373,3 @@ class SealService:
             skew=self._options.skew,
             seal_states=states,
         )
-
-
-def _request(act: SealAct, papers: Papers) -> SignRequest:
-    prepared = restored(papers)
-    return SignRequest(
-        request_id=act.request_id,
-        reference=act.reference,
-        item_code=act.item_code,
-        seal_code=act.seal_code,
-        digest=prepared.digest,
-        property_info=prepared.property_info,
-        sign_time=prepared.prepared_at,
-        signer=act.signer,
-        authorisation=act.authorisation,
-        document_id=act.document_id,
-        document_name=act.name,
-        page_count=act.page_count,
-    )

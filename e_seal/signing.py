@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from itertools import pairwise
+from typing import Final, Literal
 from xml.etree.ElementTree import Element
 
 from e_seal.asn1.chain import TrustStore
@@ -73,22 +74,52 @@ class PreparedSignature:
         return "/" + self.signature_path
 
 
+RIDING_GROUP: Final = 10
+"""Pages that share one cut of a riding seal: thinner strips can no longer be told apart (OURS)."""
+
+
 def riding_stamps(
-    page_sizes: Sequence[tuple[float, float]], y: float, width: float, height: float
+    page_sizes: Sequence[tuple[float, float]],
+    y: float,
+    width: float,
+    height: float,
+    *,
+    edge: Literal["left", "right"] = "right",
+    group: int = RIDING_GROUP,
 ) -> tuple[Stamp, ...]:
-    """A riding seal (骑缝章) cut into one strip per page along the right edges; mm."""
-    strip = width / len(page_sizes)
+    """A riding seal (骑缝章) cut into one strip per page along one edge of the pages; mm.
+
+    More than ``group`` pages are cut in groups of about equal size, each of which shows a whole
+    seal. A single page has no seam and gets no strip.
+    """
+    pages = len(page_sizes)
+    if pages < 2:
+        return ()
+    groups = -(-pages // group)
+    bounds = [pages * number // groups for number in range(groups + 1)]
     return tuple(
-        Stamp(
-            index,
-            page_width - strip * (index + 1),
-            y,
-            width,
-            height,
-            (strip * index, 0, strip, height),
-        )
-        for index, (page_width, _) in enumerate(page_sizes)
+        _strip(index, page_sizes[index][0], (index - first, last - first), (y, width, height), edge)
+        for first, last in pairwise(bounds)
+        for index in range(first, last)
     )
+
+
+def _strip(
+    page: int,
+    page_width: float,
+    place: tuple[int, int],
+    size: tuple[float, float, float],
+    edge: Literal["left", "right"],
+) -> Stamp:
+    number, count = place
+    y, width, height = size
+    strip = width / count
+    if edge == "left":
+        # Mirrored: the first page shows the right end of the picture.
+        left = width - strip * (number + 1)
+        return Stamp(page, -left, y, width, height, (left, 0, strip, height))
+    x = page_width - strip * (number + 1)
+    return Stamp(page, x, y, width, height, (strip * number, 0, strip, height))
 
 
 def references(signature: Element) -> Iterator[tuple[str, str]]:
@@ -107,6 +138,19 @@ def prepare(
     adds Signatures.xml, after which no further signature is possible. Raises OfdError for an
     unreadable document, SignatureListLocked, and ValueError for a stamp on no page.
     """
+    return freeze(ofd, seal, stamps, at=at, kind="Seal", lock=lock)
+
+
+def freeze(
+    ofd: bytes,
+    seal: bytes,
+    stamps: Sequence[Stamp],
+    *,
+    at: datetime,
+    kind: Literal["Seal", "Sign"],
+    lock: bool,
+) -> PreparedSignature:
+    """``prepare`` for both kinds of signature; a ``Sign`` carries no seal file and no stamps."""
     document = read_parts(read_package(ofd))
     _refuse_if_locked(document)
     package = document.package
@@ -117,17 +161,19 @@ def prepare(
     signature_id = ids.new()
     stamp_ids = [ids.new() for _ in stamps]
     path = f"{folder}/Signature.xml"
-    changes = {
-        f"{folder}/Seal.esl": seal,
-        listed: _signatures(document, signature_id, path, ids.last),
-    }
+    changes = {listed: _signatures(document, (signature_id, kind, path), ids.last)}
+    if kind == "Seal":
+        changes[f"{folder}/Seal.esl"] = seal
     if document.signatures_path is None:
         changes[OFD_XML] = _announce(package.get(OFD_XML), listed)
     package = package.with_entries(changes)
     if read_parts(package).signatures_path != listed:
         raise OfdMalformed("OFD.xml cannot take a Signatures entry")
     covered = [name for name in package if lock or name != listed]
-    content = _signature_xml(document, package, covered, folder, stamps, stamp_ids, at)
+    shown = [_stamp(document, *pair) for pair in zip(stamps, stamp_ids, strict=True)]
+    if kind == "Seal":
+        shown.append(xml.tag("Seal", None, xml.leaf("BaseLoc", f"/{folder}/Seal.esl")))
+    content = _signature_xml(package, covered, folder, shown, at)
     whole = package.with_entries({path: content})
     return PreparedSignature(whole.to_bytes(at), path, content, seal, at)
 
@@ -214,9 +260,9 @@ def _refuse_if_locked(document: OfdDocument) -> None:
                 raise SignatureListLocked(f"signature {entry.id} covers the list of signatures")
 
 
-def _signatures(document: OfdDocument, signature_id: str, path: str, last: str) -> bytes:
+def _signatures(document: OfdDocument, new: tuple[str, str, str], last: str) -> bytes:
     entries = [(entry.id, entry.type, entry.path) for entry in document.signatures]
-    entries.append((signature_id, "Seal", path))
+    entries.append(new)
     listed = [
         xml.tag("Signature", {"ID": number, "Type": kind, "BaseLoc": f"/{place}"})
         for number, kind, place in entries
@@ -248,13 +294,7 @@ def _stamp(document: OfdDocument, stamp: Stamp, stamp_id: str) -> str:
 
 
 def _signature_xml(
-    document: OfdDocument,
-    package: Package,
-    covered: Sequence[str],
-    folder: str,
-    stamps: Sequence[Stamp],
-    stamp_ids: Sequence[str],
-    at: datetime,
+    package: Package, covered: Sequence[str], folder: str, shown: Sequence[str], at: datetime
 ) -> bytes:
     listed = [
         xml.tag(
@@ -272,8 +312,7 @@ def _signature_xml(
         xml.leaf("SignatureMethod", OID_SM2_WITH_SM3),
         xml.leaf("SignatureDateTime", at.astimezone(UTC).strftime("%Y%m%d%H%M%SZ")),
         xml.tag("References", {"CheckMethod": OID_SM3}, *listed),
-        *(_stamp(document, *pair) for pair in zip(stamps, stamp_ids, strict=True)),
-        xml.tag("Seal", None, xml.leaf("BaseLoc", f"/{folder}/Seal.esl")),
+        *shown,
     )
     value = xml.leaf("SignedValue", f"/{folder}/SignedValue.dat")
     return xml.document("Signature", None, info, value)

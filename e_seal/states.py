@@ -24,6 +24,9 @@ ACT: Final = StateTable(
         # Nothing reached the province: the same request may be sent again.
         (_S.SIGNING, _S.DIGEST_READY): "e_seal.not_signed",
         (_S.SIGNING, _S.FAILED): "e_seal.failed",
+        # The seal was re-issued after it was fetched: the signature is built anew, once.
+        (_S.SIGNING, _S.SEAL_FETCHED): "e_seal.seal_reissued",
+        (_S.SIGNED, _S.SEAL_FETCHED): "e_seal.seal_reissued",
         (_S.UNKNOWN, _S.SIGNED): "e_seal.signed",
         (_S.UNKNOWN, _S.DIGEST_READY): "e_seal.not_signed",
         (_S.SIGNED, _S.VERIFIED): "e_seal.document_sealed",

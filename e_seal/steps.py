@@ -26,5 +26,14 @@ async def sweep_step(service: SealService, _payload: JsonMap) -> None:
         after = await service.sweep(after)
 
 
-STEPS: Final[Mapping[str, Step]] = {RESUME_TASK: resume_step, "e_seal.sweep": sweep_step}
+async def revocations_step(service: SealService, _payload: JsonMap) -> None:
+    """Fetch what the list of dead seals has gained (印章失效列表)."""
+    await service.status_book.sweep()
+
+
+STEPS: Final[Mapping[str, Step]] = {
+    RESUME_TASK: resume_step,
+    "e_seal.sweep": sweep_step,
+    "e_seal.revocations": revocations_step,
+}
 """The step of each kind of task written here; ``e_seal.changed`` is the gateway's."""

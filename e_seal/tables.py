@@ -2,7 +2,16 @@
 
 from typing import Final
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, Table, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    UniqueConstraint,
+)
 from sqlalchemy import text as sql
 
 from e_seal.model import MAX_DETAIL, MAX_NAME, MAX_PROOF, MAX_REFERENCE
@@ -34,8 +43,15 @@ act: Final = Table(
     Column("state", text(16), nullable=False),
     Column("digest", LargeBinary),
     Column("signing_at", UtcDateTime),
+    Column("signed_at", UtcDateTime),
     Column("failure", text(32)),
     Column("failure_detail", text(MAX_DETAIL), nullable=False),
+    Column("kind", text(8), nullable=False, server_default="seal"),
+    Column("riding_y_um", Integer),
+    Column("media_type", text(32), nullable=False, server_default="application/ofd"),
+    Column("first_request_id", text(64)),
+    Column("first_digest", LargeBinary),
+    Column("first_signed", Boolean),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("version", Integer, nullable=False),
@@ -64,5 +80,17 @@ papers: Final = Table(
     Column("signature_xml", LargeBinary),
     Column("ses_signature", LargeBinary),
     Column("sealed", LargeBinary),
+    Column("first_signature", LargeBinary),
 )
 """The bytes that belong to an act, apart so that the log stays small."""
+
+revocation: Final = Table(
+    "eseal_revocation",
+    metadata,
+    id_column(),
+    Column("seal_code", text(64), nullable=False),
+    Column("seal_name", text(MAX_NAME), nullable=False),
+    Column("revoked_at", UtcDateTime, nullable=False),
+    UniqueConstraint("seal_code", "revoked_at"),
+)
+"""The published list of dead seals (印章失效列表) as far as it was fetched."""

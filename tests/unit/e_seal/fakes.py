@@ -1,12 +1,22 @@
 """A province, a repository and units of work in memory, for tests of the service."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from e_seal.model import Papers, SealAct, SealRecord, SealState, SignRequest
+from e_seal.model import (
+    Papers,
+    Revocation,
+    SealAct,
+    SealRecord,
+    SealState,
+    SealSummary,
+    SignatureForm,
+    SignRequest,
+)
 from e_seal.ses import write
+from e_seal.signing_lock import make_lock
 from kernel.clock import Clock
 from kernel.errors import StaleVersion
 from kernel.work import JsonMap, Move, Work, open_works, require_no_open_work
@@ -72,6 +82,7 @@ class FakeActs:
     def __init__(self) -> None:
         self.acts: dict[str, SealAct] = {}
         self.bytes: dict[str, Papers] = {}
+        self.dead: list[Revocation] = []
 
     async def add(self, work: Work, act: SealAct, papers: Papers) -> bool:
         if await self.by_document(work, act.document_id, act.document_version):
@@ -89,6 +100,28 @@ class FakeActs:
 
     async def by_reference(self, work: Work, reference: str) -> list[SealAct]:
         return [act for act in self.acts.values() if act.reference == reference]
+
+    async def page(
+        self, work: Work, reference: str | None, before: int | None, limit: int
+    ) -> list[tuple[int, SealAct]]:
+        rows = [
+            (number, act)
+            for number, act in enumerate(self.acts.values(), 1)
+            if reference in {None, act.reference} and (before is None or number < before)
+        ]
+        return rows[::-1][:limit]
+
+    async def add_revocations(self, work: Work, found: Sequence[Revocation]) -> list[Revocation]:
+        new = [item for item in found if item not in self.dead]
+        self.dead += new
+        return new
+
+    async def revocation(self, work: Work, seal_code: str) -> Revocation | None:
+        found = [item for item in self.dead if item.code == seal_code]
+        return min(found, key=lambda item: item.revoked_at, default=None)
+
+    async def newest_revocation(self, work: Work) -> datetime | None:
+        return max((item.revoked_at for item in self.dead), default=None)
 
     async def save(self, work: Work, act: SealAct) -> SealAct:
         if self.acts[act.act_id].version != act.version:
@@ -113,6 +146,8 @@ class FakeProvince:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.record = SealRecord(SEAL_CODE, world().seal, SealState.ACTIVE)
+        self.issue = world().seal
+        """What it signs with: another one than ``record`` once the seal was re-issued."""
         self.made: dict[str, bytes] = {}
         self.requests: list[SignRequest] = []
         self.before: BaseException | None = None
@@ -126,6 +161,10 @@ class FakeProvince:
         if self.deaf is not None:
             raise self.deaf
 
+    async def list_seals(self, unit: str, signer: str) -> list[SealSummary]:
+        self._hear()
+        return [SealSummary(SEAL_CODE, "审批专用章", self.state)]
+
     async def get_seal(self, seal_code: str) -> SealRecord:
         self._hear()
         return self.record
@@ -136,15 +175,18 @@ class FakeProvince:
         if self.before is not None:
             raise self.before
         if request.request_id not in self.made:
-            w = world()
-            self.made[request.request_id] = self.spoil(
-                write.make_signature(
-                    w.seal, request.digest, request.property_info, self._clock.now(), w.signer
-                )
-            )
+            self.made[request.request_id] = self.spoil(self._value(request))
         if self.after is not None:
             raise self.after
         return self.made[request.request_id]
+
+    def _value(self, request: SignRequest) -> bytes:
+        signer = world().signer
+        if request.form is SignatureForm.CMS:
+            return make_lock(request.digest, signer)
+        now = self._clock.now()
+        path = request.property_info
+        return write.make_signature(self.issue, request.digest, path, now, signer)
 
     async def find_signature(self, request_id: str) -> bytes | None:
         self._hear()
