@@ -74,6 +74,8 @@ class Learner:
         except PushRefused as refusal:
             log.warning("push_refused", extra={"upstream_code": refusal.upstream_code})
             return refusal.answer
+        if not isinstance(push.fact, PaymentFact):
+            return self._provider.acknowledge(push, ok=False, reason="暂不受理此类报文")
         async with self._works.read() as work:
             known = await self._bills.by_pay_code(work, push.fact.pay_code)
         if known is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -148,6 +148,14 @@ OPEN_ATTEMPTS: Final = frozenset(
 )
 
 
+class MintSide(StrEnum):
+    """Who makes the pay code (缴款识别码); a setting of the adapter."""
+
+    AGENCY = "agency"
+    PLATFORM = "platform"
+    """The code is known only from the answer; until then our order number finds the bill."""
+
+
 class UpstreamState(StrEnum):
     """What the finance system says of a pay code (PayStats 0, 1, 2, or no such bill)."""
 
@@ -234,6 +242,7 @@ class Terms:
     agency: str
     agency_name: str
     account: str
+    mint_side: MintSide = MintSide.AGENCY
 
 
 @dataclass(frozen=True)
@@ -244,6 +253,7 @@ class Bill:
     reference: str
     fee_version: str
     pay_code: str
+    """Empty only until the platform has made it."""
     division: str
     agency: str
     account: str
@@ -265,6 +275,14 @@ class Bill:
     paid_at: datetime | None = None
     failure_code: str = ""
     """The upstream's own code of the refusal that made the bill ISSUE_FAILED."""
+    order_no: str = ""
+    """Our own number of the bill upstream; equal to the pay code where the agency makes that."""
+    merged: bool = False
+    """合并缴款码: this bill only carries others under one pay code, and belongs to no matter."""
+    merged_into: str = ""
+    """The bill that carries this one; both then show the same pay code."""
+    paid_fen: Fen | None = None
+    """What paid it in 分; other than ``amount_fen`` only where two people accepted that."""
     version: int = 1
 
     @property
@@ -323,6 +341,23 @@ class PaymentFact:
         The amount is part of it, so that a corrected repeat of a wrong amount is a fact of its own.
         """
         return f"{self.source}:{self.pay_code}:{self.tra_no}:{self.amount_fen}"
+
+
+@dataclass(frozen=True)
+class FundsFact:
+    """The finance side says that a payment reached its account or the treasury (到账, 入库)."""
+
+    pay_code: str
+    tra_no: str
+    amount_fen: Fen
+    stage: FundState
+    """RECEIVED or TREASURY."""
+    received_on: date
+
+    @property
+    def key(self) -> str:
+        """Return the key under which this fact is stored exactly once."""
+        return f"funds:{self.stage}:{self.pay_code}:{self.tra_no}:{self.amount_fen}"
 
 
 @dataclass(frozen=True)

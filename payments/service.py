@@ -254,7 +254,10 @@ class PaymentService:
 
     def read_push(self, raw: bytes) -> PaymentFact:
         """Return the fact of a stored push. Raises PushRefused."""
-        return self._provider.decode_push(raw).fact
+        fact = self._provider.decode_push(raw).fact
+        if not isinstance(fact, PaymentFact):
+            raise TypeError("only payment confirmations are interpreted")
+        return fact
 
     async def handle_fact(self, fact: PaymentFact) -> Outcome:
         """Do what a payment fact demands, exactly once, whatever the bill's state.

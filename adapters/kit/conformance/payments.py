@@ -21,7 +21,7 @@ from kernel.clock import beijing_day
 from kernel.errors import UpstreamRejected
 from kernel.money import Fen
 from payments.errors import InvalidBill, PushRefused
-from payments.model import Bill, BillItem, FactSource, Payer, UpstreamState
+from payments.model import Bill, BillItem, FactSource, Payer, PaymentFact, UpstreamState
 from payments.ports import NontaxProvider, PushedFact
 
 _AMOUNT = Fen(8000)
@@ -132,6 +132,7 @@ async def check_a_push_tells_the_payment(world: World) -> None:
     assert await _waiting(world) == 0, "the acknowledgement was not understood"
     first, last = gateway.pushed[0].fact, gateway.pushed[-1].fact
     assert first == last, "a repetition tells something else"
+    assert isinstance(first, PaymentFact)
     assert (first.pay_code, first.amount_fen) == (bill.pay_code, _AMOUNT)
     assert first.source is FactSource.PUSH
     assert first.tra_no

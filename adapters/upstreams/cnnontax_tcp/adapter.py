@@ -21,7 +21,7 @@ from kernel.errors import (
 )
 from payments.errors import PushRefused
 from payments.model import Bill, Terms, UpstreamBill, UpstreamState
-from payments.ports import Issued, PushedFact
+from payments.ports import Capability, Issued, PushedFact
 
 TOKEN = "token"
 
@@ -38,6 +38,9 @@ class CnNontax:
         self._options = options
         self._kit = kit
         self._token = kit.secrets[TOKEN]
+
+    def capabilities(self) -> frozenset[Capability]:
+        return frozenset()
 
     def terms(self) -> Terms:
         chosen = self._options

@@ -17,7 +17,16 @@ from adapters.upstreams.cnnontax_tcp.options import Options
 from adapters.upstreams.cnnontax_tcp.simulator.finance import valid_pay_code
 from adapters.upstreams.cnnontax_tcp.wire import BadFrame
 from kernel.money import Fen
-from payments import Bill, BillItem, Channel, InvalidBill, Payer, PushRefused, UpstreamState
+from payments import (
+    Bill,
+    BillItem,
+    Channel,
+    InvalidBill,
+    Payer,
+    PaymentFact,
+    PushRefused,
+    UpstreamState,
+)
 from tests.unit.cnnontax_tcp.support import (
     OPTIONS,
     PAY_CODE,
@@ -34,6 +43,7 @@ from tests.unit.payments.fakes import START
 def test_a_push_is_read_without_the_payer() -> None:
     read = adapter().decode_push(push(PayerName="张明轩"))
     fact = read.fact
+    assert isinstance(fact, PaymentFact)
     assert (fact.pay_code, fact.tra_no, fact.amount_fen) == (
         PAY_CODE,
         "2026011500000000000001",
@@ -56,7 +66,9 @@ def test_a_push_is_read_without_the_payer() -> None:
     [("80", 8000), ("80.0", 8000), ("80.00", 8000), ("1.0E7", 1_000_000_000)],
 )
 def test_17_amounts_that_are_understood(text: str, fen: int) -> None:
-    assert adapter().decode_push(push(Amt=text)).fact.amount_fen == fen
+    fact = adapter().decode_push(push(Amt=text)).fact
+    assert isinstance(fact, PaymentFact)
+    assert fact.amount_fen == fen
 
 
 @pytest.mark.parametrize(
@@ -85,7 +97,9 @@ XML = wire.write_xml(head(), [voucher()])
 
 @pytest.mark.parametrize("mac", [seal(XML), seal(XML).upper()])
 def test_18_the_case_of_the_mac_does_not_matter(mac: str) -> None:
-    assert adapter().decode_push(push(XML, mac=mac)).fact.pay_code == PAY_CODE
+    fact = adapter().decode_push(push(XML, mac=mac)).fact
+    assert isinstance(fact, PaymentFact)
+    assert fact.pay_code == PAY_CODE
 
 
 @pytest.mark.parametrize(
@@ -157,6 +171,7 @@ def test_24_vouchers_of_a_push_are_exactly_one() -> None:
 def test_an_unknown_channel_is_kept_and_counted() -> None:
     unknown: list[tuple[str, str]] = []
     fact = adapter(unknown).decode_push(push(PayMode="77")).fact
+    assert isinstance(fact, PaymentFact)
     assert (fact.channel, fact.channel_raw) == (Channel.OTHER, "77")
     assert unknown == [("PayMode", "77")]
 

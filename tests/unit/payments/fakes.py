@@ -21,6 +21,7 @@ from payments import (
     Bill,
     BillItem,
     BillOrder,
+    Capability,
     Channel,
     FactSource,
     Issued,
@@ -75,6 +76,9 @@ class FakeFinance:
 
     def fail(self, operation: str, error: UpstreamError, *, after: bool = False) -> None:
         self.faults[operation].append(Fault(error, after))
+
+    def capabilities(self) -> frozenset[Capability]:
+        return frozenset()
 
     def terms(self) -> Terms:
         return Terms("370000", "0370001", "示例执收单位", ACCOUNT)
