@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import typer
 
+from adapters.kit.registry import Registry
 from docs import generate
 from gateway.cli.main import app
 from tests.support.documents import (
@@ -150,7 +152,7 @@ def test_both_readmes_have_the_same_shape():
 
 
 def test_generated_parts_are_new():
-    assert generate.stale() == [], "run: python docs/generate.py"
+    assert generate.stale() == [], "run: .venv/bin/python docs/generate.py"
 
 
 def test_every_generated_part_is_shown():
@@ -160,6 +162,24 @@ def test_every_generated_part_is_shown():
         for found in generate.MARK.finditer(page.read_text(encoding="utf-8"))
     ]
     assert sorted(marks) == sorted(generate.PARTS)
+
+
+def test_every_state_table_is_drawn():
+    page = (ROOT / "docs" / "states.md").read_text(encoding="utf-8")
+    found = [
+        call.args[0].value
+        for module in modules(*PACKAGES)
+        for name, call in module.calls()
+        if name == "StateTable" and isinstance(call.args[0], ast.Constant)
+    ]
+    assert len(found) >= 5
+    assert [name for name in found if f"\n`{name}` in `" not in page] == []
+
+
+def test_every_level_is_the_one_that_the_pages_claim():
+    registry = Registry.discover()
+    levels = {str(registry.manifest(name).level) for name in registry.names()}
+    assert levels == {"draft"}, "README, README.zh-CN and docs/adapter-guide.md say draft"
 
 
 def test_a_stale_part_is_noticed():
