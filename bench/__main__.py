@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench import facts, profile, report, servers
-from bench.names import NAMES
+from bench.names import AGAINST, NAMES
+from bench.profiled import STARTED
 from bench.schedstat import NotMeasurable
 from bench.servers import Cores, ServerFailed
 from bench.stores import stores
@@ -38,14 +39,14 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one measurement")
     parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--cases", type=int, default=2000, help="received cases to prepare")
+    parser.add_argument("--cases", type=int, default=1000, help="received cases to prepare")
     parser.add_argument("--database", choices=_DATABASES, action="append", help="default: both")
     parser.add_argument("--only", choices=NAMES, action="append", help="default: everything")
     parser.add_argument(
         "--output", type=Path, default=None, help=f"default: {_RESULTS}/<date>.json"
     )
     parser.add_argument("--compare", nargs=2, type=Path, metavar=("BEFORE", "AFTER"))
-    parser.add_argument("--profile", choices=NAMES, help="where one case's time goes, by cProfile")
+    parser.add_argument("--profile", choices=tuple(AGAINST), help="where a case's time goes")
     return parser.parse_args(given)
 
 
@@ -173,29 +174,26 @@ def _complaints(rounds: list[dict[str, Any]], console: Console) -> int:
 
 
 def _profile(options: Options, console: Console, started: str) -> int:
-    """Profile one case on each database: once idle, once busy, and show the difference."""
+    """Profile one case of the gateway on each database and show where its time goes."""
+    rounds: list[dict[str, Any]] = []
     with _progress(console) as progress, _bench(options, progress) as (ready, folder, cores, _):
         for target in ready:
             for name, workload in target.cases.items():
-                slug = f"{started}-{name.replace(' ', '-')}-{target.database}"
-                paths = [_RESULTS / f"{slug}-{kind}.pstats" for kind in ("idle", "busy")]
-                requests = 0
-                for path, busy in zip(paths, (False, True), strict=True):
-                    launch = servers.profiled(target.launch(), path.resolve())
-                    with servers.running(launch, cores.server, folder / "profile.log") as group:
-                        if busy:
-                            plain = _without_warm_up(options)
-                            figures = measure(target, workload, group, launch.port, plain)
-                            requests = figures.requests
-                idle, loaded = (profile.read(path) for path in paths)
-                found = profile.costs(idle, loaded, max(requests, 1))
-                report.show(profile.table(found, requests), console)
-                console.print(f"profile: {paths[1]}", highlight=False)
-    return 0
-
-
-def _without_warm_up(options: Options) -> Options:
-    return Options(**{**asdict(options), "warm_up": 0.0})
+                slug = f"{started}-{name.replace(' ', '-')}-{target.database}.profile.json"
+                path = _RESULTS.resolve() / slug
+                mark = path.with_suffix(STARTED)
+                launch = servers.profiled(target.launch(), path)
+                with servers.running(launch, cores.server, folder / "profile.log") as group:
+                    figures = measure(target, workload, group, launch.port, options, str(mark))
+                mark.unlink()
+                taken = json.loads(path.read_text("utf-8"))
+                for table in profile.tables(taken, figures.cpu_us):
+                    report.show(table, console)
+                text = f"{name}, {target.database}: {figures.requests} requests, "
+                console.print(f"{text}{figures.cpu_us:.0f} µs each; {_RESULTS / slug}")
+                one = {"case": name, "database": target.database, "round": 0}
+                rounds.append(one | asdict(figures))
+    return _complaints(rounds, console)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
 
 import uvloop
@@ -46,6 +47,8 @@ class Plan:
     database_pid: int
     """PostgreSQL's first process; 0 for none."""
     workload: str
+    mark: str = ""
+    """A file to create when the measured part begins, for a profiler that waits for it."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +214,7 @@ async def measure(plan: Plan) -> Figures:
         _, connection = await loop.create_connection(lambda: Connection(load), plan.host, plan.port)
         connections.append(connection)
     await load.run(connections, plan.warm_up, part=_WARM_UP_PART)
+    _mark(plan)
     before = _used(plan)
     started = time.perf_counter()
     await load.run(connections, plan.seconds)
@@ -236,6 +240,11 @@ async def measure(plan: Plan) -> Figures:
         samples=load.samples,
         exhausted=load.exhausted,
     )
+
+
+def _mark(plan: Plan) -> None:
+    if plan.mark:
+        Path(plan.mark).touch()
 
 
 def _used(plan: Plan) -> tuple[int, int, int]:

@@ -1,71 +1,38 @@
-"""Where the server's time goes: cProfile under load, minus what starting up costs."""
+"""Tables of a profile that ``bench.profiled`` took: by package, and by function."""
 
 from __future__ import annotations
 
-import pstats
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.table import Table
 
-Function = tuple[str, int, str]
-_CALLS, _OWN, _ALL = 1, 2, 3
-_SHOWN: Final = 40
+_SHOWN: Final = 30
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What one function costs per request, in calls and microseconds under the profiler."""
-
-    where: str
-    calls: float
-    own_us: float
-    all_us: float
+def shares(samples: Mapping[str, int], total: int) -> list[tuple[str, float]]:
+    """Return the names with their part of a total, the largest first."""
+    if total <= 0:
+        return []
+    found = [(name, spent / total) for name, spent in samples.items()]
+    return sorted(found, key=lambda one: (-one[1], one[0]))
 
 
-def read(path: Path) -> dict[Function, tuple[int, float, float]]:
-    """Return calls, own seconds and all seconds by function from a profile."""
-    # Stats.stats is not in the type stubs, though the documentation of pstats builds on it.
-    found = vars(pstats.Stats(str(path)))["stats"]
-    return {name: (row[_CALLS], row[_OWN], row[_ALL]) for name, row in found.items()}
-
-
-def costs(
-    idle: Mapping[Function, tuple[int, float, float]],
-    busy: Mapping[Function, tuple[int, float, float]],
-    requests: int,
-) -> list[Cost]:
-    """Return the costs per request, own time first, of what a busy run did beyond an idle one."""
+def tables(profile: Mapping[str, Any], cpu_us: float) -> list[Table]:
+    """Return the tables of a profile; microseconds are parts of the request's processor time."""
+    total = sum(profile["packages"].values())
+    titles = {
+        "packages": "own time by package",
+        "own": "own time by function",
+        "ours": "time in our functions and what they call, SQL apart: its stack is its own",
+    }
     found = []
-    for function, (calls, own, all_) in busy.items():
-        calls0, own0, all0 = idle.get(function, (0, 0.0, 0.0))
-        found.append(
-            Cost(
-                _where(function),
-                (calls - calls0) / requests,
-                (own - own0) / requests * 1e6,
-                (all_ - all0) / requests * 1e6,
-            )
-        )
-    return sorted(found, key=lambda cost: cost.own_us, reverse=True)
-
-
-def table(found: list[Cost], requests: int) -> Table:
-    """Return the table of the dearest functions."""
-    shown = Table(title=f"per request, over {requests} requests; the profiler slows all this")
-    shown.add_column("function")
-    for title in ("calls", "own µs", "all µs"):
-        shown.add_column(title, justify="right")
-    for cost in found[:_SHOWN]:
-        shown.add_row(cost.where, f"{cost.calls:.1f}", f"{cost.own_us:.1f}", f"{cost.all_us:.1f}")
-    return shown
-
-
-def _where(function: Function) -> str:
-    file, line, name = function
-    if file == "~":
-        return name
-    short = file.rpartition("/site-packages/")[2] if "/site-packages/" in file else file
-    return f"{'/'.join(short.split('/')[-3:])}:{line} {name}"
+    for kind, title in titles.items():
+        shown = Table(title=f"{title}; {profile['taken']} samples")
+        shown.add_column("where")
+        shown.add_column("part", justify="right")
+        shown.add_column("µs per request", justify="right")
+        for name, part in shares(profile[kind], total)[:_SHOWN]:
+            shown.add_row(name, f"{part:.1%}", f"{part * cpu_us:.0f}")
+        found.append(shown)
+    return found

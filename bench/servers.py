@@ -64,8 +64,8 @@ def onewindow(settings_file: Path, port: int) -> Launch:
 
 
 def profiled(launch: Launch, output: Path) -> Launch:
-    """Return the same server under cProfile; it writes ``output`` when it is stopped."""
-    command = (sys.executable, "-m", "cProfile", "-o", str(output), *launch.command)
+    """Return the same ``onewindow`` under the sampling profiler, which writes to ``output``."""
+    command = (sys.executable, "-m", "bench.profiled", str(output), *launch.command[1:])
     return Launch(command, launch.port, launch.environment)
 
 

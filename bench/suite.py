@@ -159,7 +159,9 @@ def gateway_cases(prepared: Prepared) -> dict[str, Workload]:
     }
 
 
-def measure(target: Target, workload: Workload, group: int, port: int, options: Options) -> Figures:
+def measure(
+    target: Target, workload: Workload, group: int, port: int, options: Options, mark: str = ""
+) -> Figures:
     """Run the generator once. Raises ServerFailed when it could not finish."""
     plan = Plan(
         host=servers.HOST,
@@ -170,6 +172,7 @@ def measure(target: Target, workload: Workload, group: int, port: int, options: 
         server_group=group,
         database_pid=target.database_pid,
         workload=workload.as_json(),
+        mark=mark,
     )
     done = subprocess.run(
         [sys.executable, "-m", "bench.generator"],
