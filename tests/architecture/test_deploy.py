@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from gateway.cli.main import app
@@ -17,7 +18,9 @@ PACKAGES = ("gateway", "adapters", "kernel")
 
 
 def test_services_and_containers_start_commands_that_exist():
-    commands = set(get_command(app).commands)
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    commands = set(group.commands)
     for unit in (DEPLOY / "systemd").glob("*.service"):
         found = re.search(r"ExecStart=\S+/onewindow (\w+)", unit.read_text())
         assert found is not None, unit.name

@@ -20,6 +20,7 @@ from gateway.bootstrap import build
 from gateway.cli.demo.installation import install
 from gateway.cli.demo.play import Played, play
 from gateway.cli.demo.processes import Processes
+from gateway.settings import Settings
 from kernel.clock import SystemClock
 from kernel.db.events import timeline
 from kernel.ids import RandomIds
@@ -109,7 +110,7 @@ def _seal_acts(url: str) -> Counter[str]:
     return Counter(act["requestId"] for act in found["acts"])
 
 
-async def _events(settings: object, case_id: str) -> Counter[str]:
+async def _events(settings: Settings, case_id: str) -> Counter[str]:
     container = build(settings)
     try:
         async with container.works.read() as work:
