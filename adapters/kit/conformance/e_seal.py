@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from e_seal import (
     Authorisation,
     SealProvider,
     SealState,
+    SignatureForm,
     Signer,
     SignRequest,
     TrustStore,
@@ -33,6 +35,7 @@ from e_seal.ofd import writer
 from e_seal.ses.model import Seal
 from e_seal.ses.read import read_seal, read_signature
 from e_seal.signing import Stamp, check_response, embed, prepare
+from e_seal.signing_lock import check_lock, prepare_lock
 from e_seal.verify import verify
 from kernel.crypto import sm2, sm3
 from kernel.errors import (
@@ -43,6 +46,7 @@ from kernel.errors import (
 
 SEAL: Final = "37010000000104"
 """济南市行政审批服务局."""
+UNIT: Final = "11370100MB900004XW"
 OTHER_SEAL: Final = "37010200000107"
 """济南市历下区卫生健康局."""
 FROZEN_SEAL: Final = "37010200000901"
@@ -134,6 +138,14 @@ async def check_a_seal_comes_whole_and_verifies(world: World) -> None:
         assert seal.picture.height > 0
 
 
+async def check_a_unit_s_seals_are_listed(world: World) -> None:
+    """The seals of a unit, with their states; a unit that nobody knows has none."""
+    (found,) = await _provider(world).list_seals(UNIT, "staff-1")
+    assert (found.code, found.state) == (SEAL, SealState.ACTIVE)
+    assert found.name == (await _fetched(world)).name
+    assert not await _provider(world).list_seals("11370100MB9999999X", "staff-1")
+
+
 async def check_a_seal_lists_its_signer(world: World) -> None:
     """The signer's certificate names the seal's code and its unit."""
     seal = await _fetched(world)
@@ -176,6 +188,30 @@ async def check_a_document_is_sealed(world: World) -> None:
     states = {SEAL: await _provider(world).status(SEAL)}
     report = verify(embed(prepared, signature), trust=trust, now=now, seal_states=states)
     assert report.verdict is Verdict.VALID, report
+
+
+async def check_a_lock_closes_a_document(world: World) -> None:
+    """CMS over the digest, by the seal's own signer; with another form the request differs."""
+    if not world.can("sign_lock"):
+        return
+    trust, now = trust_of(world), world.clock.now()
+    model = writer.Document(
+        doc_id=writer.doc_id_of("doc_2"),
+        title="决定书",
+        pages=[writer.Page((writer.Text(28, 40, "决定书", 6),))],
+    )
+    record = await _provider(world).get_seal(SEAL)
+    frozen = prepare(writer.write(model, now), record.data, [Stamp(0, 120, 200, 42, 42)], at=now)
+    order = request(world, digest=frozen.digest, property_info=frozen.property_info)
+    sealed = embed(frozen, await _provider(world).sign_digest(order))
+    lock = prepare_lock(sealed, record.data, at=now)
+    order = request(world, "lock-1", digest=lock.digest, property_info=lock.property_info)
+    order = replace(order, form=SignatureForm.CMS)
+    cms = await _provider(world).sign_digest(order)
+    _none_of(check_lock(lock, cms, trust=trust, now=now, skew=SKEW))
+    assert await _provider(world).find_signature("lock-1") == cms
+    await _refused(_provider(world).sign_digest(replace(order, form=SignatureForm.SES)))
+    assert len(await acts(world)) == 2
 
 
 async def check_the_same_request_is_the_same_use(world: World) -> None:
@@ -273,6 +309,7 @@ async def check_wrong_credentials_are_told(world: World) -> None:
     """A secret that is not ours is AuthFailed in every method and uses no seal."""
     async with _impostor(world) as provider:
         questions: tuple[Awaitable[object], ...] = (
+            provider.list_seals(UNIT, "staff-1"),
             provider.get_seal(SEAL),
             provider.sign_digest(request(world)),
             provider.find_signature("request-1"),
@@ -301,6 +338,10 @@ async def _impostor(world: World) -> AsyncIterator[SealProvider]:
         yield connected.provider
     finally:
         await connected.close()
+
+
+async def _list(world: World, _key: str) -> object:
+    return await _provider(world).list_seals(UNIT, "staff-1")
 
 
 async def _get_seal(world: World, _key: str) -> object:
@@ -334,6 +375,7 @@ async def _uses(world: World, key: str) -> int:
 DRILLS: Final[Sequence[Drill]] = (
     Drill("sign", _sign, _uses),
     Drill("sign without an id", _sign_once, _uses, needs="sign_once"),
+    Drill("list seals", _list),
     Drill("get seal", _get_seal),
     Drill("find a signature", _find),
     Drill("status", _status),

@@ -17,12 +17,13 @@ from adapters.upstreams.sd_seal.wire import (
     Answer,
     DataType,
     ErrorCode,
+    ListedSeal,
     Request,
     SealData,
     SignData,
     StatusData,
 )
-from e_seal import SealRecord, SealState, SignRequest
+from e_seal import SealRecord, SealState, SealSummary, SignatureForm, SignRequest
 from kernel.errors import (
     UpstreamAuthFailed,
     UpstreamError,
@@ -36,6 +37,7 @@ from kernel.errors import (
 class Operation:
     """Names of the manifest's operations."""
 
+    LIST: Final = "listSeals"
     GET_SEAL: Final = "getSeal"
     SIGN: Final = "signDigest"
     SIGN_ONCE: Final = "signOnce"
@@ -72,6 +74,22 @@ class RemoteSeal:
         self._options = options
         self._kit = kit
 
+    async def list_seals(self, unit: str, signer: str) -> Sequence[SealSummary]:
+        if not self._options.own_fields:
+            raise UpstreamRejected("this service lists no seals", upstream_code="unsupported")
+        fields = Request(
+            outUserId=self._options.out_user_id,
+            dataType=DataType.LIST_SEALS,
+            unitCode=unit,
+            signerId=signer,
+        )
+        try:
+            answer = await self._answer(Operation.LIST, fields)
+        except _NotThere as exc:
+            raise _refused(Operation.LIST, exc.code) from None
+        found = [self._parse(Operation.LIST, ListedSeal, entry) for entry in answer.data or ()]
+        return [SealSummary(one.sealId, one.sealName, self._state(one.sealStatus)) for one in found]
+
     async def get_seal(self, seal_code: str) -> SealRecord:
         request = self._request(DataType.GET_SEAL, seal_code)
         try:
@@ -88,12 +106,16 @@ class RemoteSeal:
 
     async def sign_digest(self, request: SignRequest) -> bytes:
         own = self._options.own_fields
+        lock = request.form is SignatureForm.CMS
+        if lock and not own:
+            raise UpstreamRejected("this service makes no CMS", upstream_code="unsupported")
         message = self._request(
             DataType.SIGN,
             request.seal_code,
             digest=mapping.encoded(request.digest),
             request_id=request.request_id if own else None,
             property_info=request.property_info if own else None,
+            sign_form=SignatureForm.CMS.value if lock else None,
         )
         operation = Operation.SIGN if own else Operation.SIGN_ONCE
         try:
@@ -154,6 +176,7 @@ class RemoteSeal:
         digest: str = "",
         request_id: str | None = None,
         property_info: str | None = None,
+        sign_form: str | None = None,
     ) -> Request:
         return Request(
             outUserId=self._options.out_user_id,
@@ -162,9 +185,16 @@ class RemoteSeal:
             digest=digest,
             requestId=request_id,
             propertyInfo=property_info,
+            signForm=sign_form,
         )
 
     async def _ask(self, operation: str, message: Request, shape: type[_M]) -> _M:
+        answer = await self._answer(operation, message)
+        if not answer.data:
+            raise self._breach(operation, "the answer has no data")
+        return self._parse(operation, shape, answer.data[0])
+
+    async def _answer(self, operation: str, message: Request) -> Answer:
         fields = message.fields()
         raw = await self._kit.client.request_json(
             operation,
@@ -175,9 +205,7 @@ class RemoteSeal:
         )
         answer = self._parse(operation, Answer, raw)
         self._require_success(operation, answer)
-        if not answer.data:
-            raise self._breach(operation, "the answer has no data")
-        return self._parse(operation, shape, answer.data[0])
+        return answer
 
     def _headers(self, fields: dict[str, str]) -> dict[str, str]:
         if self._options.authentication == "none":

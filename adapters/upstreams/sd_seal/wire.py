@@ -40,6 +40,8 @@ class DataType(StrEnum):
     """OURS: the signature that was made for a ``requestId``."""
     SEAL_STATUS = "902"
     """OURS: the present state of a seal."""
+    LIST_SEALS = "903"
+    """OURS: the seals of a unit that the account may use."""
 
 
 class SealStatus(StrEnum):
@@ -89,6 +91,12 @@ class Request(BaseModel):
     """Base64 of the 32 octets of SM3(Signature.xml)."""
     requestId: str | None = None  # noqa: N815
     """OURS: the same id is the same use of the seal; with another digest it is refused."""
+    signForm: str | None = None  # noqa: N815
+    """OURS: ``cms`` asks for signed data of GB/T 35275 instead of SES_Signature."""
+    unitCode: str | None = None  # noqa: N815
+    """OURS: credit code of the unit whose seals are listed."""
+    signerId: str | None = None  # noqa: N815
+    """OURS: whose seals are listed, by the number of the unit's directory."""
     propertyInfo: str | None = None  # noqa: N815
     """OURS: the path of Signature.xml that goes into TBS_Sign."""
 
@@ -131,4 +139,12 @@ class SignData(BaseModel):
 class StatusData(BaseModel):
     """``data[0]`` of 902; OURS."""
 
+    sealStatus: str  # noqa: N815
+
+
+class ListedSeal(BaseModel):
+    """One of ``data`` of 903; OURS."""
+
+    sealId: str  # noqa: N815
+    sealName: str  # noqa: N815
     sealStatus: str  # noqa: N815

@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from datetime import timedelta
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from PIL import Image
 
 from adapters.kit.conformance import e_seal as suite
 from adapters.kit.conformance import running
+from adapters.sandbox import seals
+from adapters.sandbox.seals.picture import seal_picture
 from adapters.upstreams.sd_seal import mapping
-from adapters.upstreams.sd_seal.simulator.picture import seal_picture
 from e_seal import SealState
 from e_seal.asn1.chain import is_signed_by
 from e_seal.asn1.x509 import read_certificate
@@ -22,7 +24,6 @@ from e_seal.checks import check_seal
 from e_seal.ses.read import read_seal, read_signature
 from kernel.errors import UpstreamRejected
 from kernel.gbcodes import parse_uscc
-from tests.unit.sd_seal.conftest import FOLDER
 
 ALIVE = {
     "37000000000101": ("山东省交通运输厅", "11370000MB9000015A"),
@@ -84,6 +85,7 @@ async def test_the_answers_are_in_the_dialect_s_envelope(ask):
     ("changed", "code"),
     [
         ({"dataType": "109"}, "E2002"),
+        ({"signForm": "pdf"}, "E2001"),
         ({"dataType": ""}, "E2002"),
         ({"outUserId": ""}, "E3002"),
         ({"outUserId": "nobody"}, "E3002"),
@@ -187,7 +189,7 @@ async def test_every_seal_is_there_and_genuine(world, frozen_clock):
 
 
 def test_codes_of_units_are_right():
-    raw = tomllib.loads((FOLDER / "simulator" / "seals.toml").read_text("utf-8"))
+    raw = tomllib.loads(resources.files(seals).joinpath("seals.toml").read_text("utf-8"))
     made = {one["code"]: (one["unit"], one["credit_code"]) for one in raw["seals"]}
     assert {code: made[code] for code in ALIVE} == ALIVE
     assert set(made) - set(ALIVE) == {suite.FROZEN_SEAL, suite.REVOKED_SEAL}

@@ -9,8 +9,7 @@ import base64
 import binascii
 import json
 import re
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -19,8 +18,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from adapters.sandbox.place import Onboarding, Place, Simulator
+from adapters.sandbox.seals import SEAL_TYPE, Authority, KeptSeal, State
+from adapters.sandbox.seals.authority import bare_value
+from adapters.sandbox.seals.desk import Form, NotUsable, RequestDiffers, SealDesk
 from adapters.sandbox.store import Store
-from adapters.upstreams.sd_seal.simulator.authority import SEAL_TYPE, Authority, KeptSeal
 from adapters.upstreams.sd_seal.wire import (
     DEFAULT_PROPERTY_INFO,
     SERVICE_PATH,
@@ -30,8 +31,6 @@ from adapters.upstreams.sd_seal.wire import (
     Header,
     SealStatus,
 )
-from e_seal.ses.read import read_signature
-from e_seal.ses.write import make_signature
 from kernel.clock import Clock
 from kernel.crypto import sm3
 from kernel.ids import RandomIds
@@ -40,19 +39,26 @@ APP_ID: Final = "onewindow"
 OUT_USER_ID: Final = "onewindow-sandbox"
 PROBE_SEAL: Final = "37010000000104"
 _ACCOUNT: Final = "account"
-_ACT: Final = "act"
-_REQUEST: Final = "request"
 _NONCE: Final = re.compile(r"[\x21-\x7e]{8,64}")
 _MILLISECONDS: Final = re.compile(r"[0-9]{13}")
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,64}")
 _PROPERTY: Final = re.compile(r"(/[A-Za-z0-9_.\-]+)+")
 _DIGEST: Final = re.compile(r"[A-Za-z0-9+/]{43}=")
-_NOT_USABLE: Final[Mapping[str, ErrorCode]] = {
-    SealStatus.EXPIRED: ErrorCode.SEAL_EXPIRED,
-    SealStatus.FROZEN: ErrorCode.SEAL_FROZEN,
-    SealStatus.CANCELLED: ErrorCode.SEAL_CANCELLED,
-    SealStatus.REVOKED: ErrorCode.SEAL_REVOKED,
+_NOT_USABLE: Final[Mapping[State, ErrorCode]] = {
+    State.EXPIRED: ErrorCode.SEAL_EXPIRED,
+    State.FROZEN: ErrorCode.SEAL_FROZEN,
+    State.CANCELLED: ErrorCode.SEAL_CANCELLED,
+    State.REVOKED: ErrorCode.SEAL_REVOKED,
 }
+_STATUS: Final[Mapping[State, SealStatus]] = {
+    State.ACTIVE: SealStatus.ACTIVE,
+    State.EXPIRED: SealStatus.EXPIRED,
+    State.FROZEN: SealStatus.FROZEN,
+    State.CANCELLED: SealStatus.CANCELLED,
+    State.REVOKED: SealStatus.REVOKED,
+}
+_ACCOUNTS: Final[Mapping[str, bool]] = {OUT_USER_ID: True, "another-system": False}
+"""Accounts, and whether the seals are granted to them."""
 _MESSAGES: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.APP_UNKNOWN: "应用未登记",
     ErrorCode.SIGN_WRONG: "签名验证失败",
@@ -72,6 +78,7 @@ _MESSAGES: Final[Mapping[ErrorCode, str]] = {
 
 Fields = Mapping[str, str]
 Entry = Mapping[str, Any]
+Entries = Sequence[Entry]
 
 
 class Refused(Exception):
@@ -115,7 +122,7 @@ def create(place: Place) -> Simulator:
     app = Starlette(
         routes=[
             Route(SERVICE_PATH, service.post, methods=["POST"]),
-            Route("/sim/acts", service.acts, methods=["GET"]),
+            *service.routes(),
         ]
     )
 
@@ -131,34 +138,33 @@ class _Service:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._authority = Authority(store, clock)
-        self._answers: Mapping[str, Callable[[Fields], Entry]] = {
+        self._desk = SealDesk(store, clock)
+        self._answers: Mapping[str, Callable[[Fields], Entries]] = {
             DataType.GET_SEAL: self._get_seal,
             DataType.SIGN: self._sign,
             DataType.QUERY_SIGNATURE: self._query,
             DataType.SEAL_STATUS: self._status,
+            DataType.LIST_SEALS: self._list,
         }
+
+    def routes(self) -> list[Route]:
+        """Return the sandbox's own addresses."""
+        return self._desk.routes()
 
     async def post(self, request: HttpRequest) -> Response:
         """Answer one question: HTTP 200 whatever the business says."""
         try:
             fields = _fields(await request.body())
             self._authenticate(request.headers, fields)
-            if not self._authority.is_known(fields.get("outUserId", "")):
+            if fields.get("outUserId", "") not in _ACCOUNTS:
                 raise Refused(ErrorCode.USER_NOT_ENTITLED)
             answer = self._answers.get(fields.get("dataType", ""))
             if answer is None:
                 raise Refused(ErrorCode.DATA_TYPE_UNKNOWN)
-            entry = answer(fields)
+            entries = answer(fields)
         except Refused as exc:
             return _envelope(exc.code, None)
-        return _envelope(ErrorCode.OK, entry)
-
-    async def acts(self, _request: HttpRequest) -> Response:
-        """Show the log: how many uses each request made, and every use in order."""
-        acts = [act for _, act in self._store.items(_ACT)]
-        counts = Counter(act["requestId"] for act in acts if act["requestId"])
-        return JSONResponse({"total": len(acts), "counts": counts, "acts": acts})
+        return _envelope(ErrorCode.OK, entries)
 
     def _authenticate(self, headers: Mapping[str, str], fields: Fields) -> None:
         app_id = headers.get(Header.APP_ID, "")
@@ -176,70 +182,62 @@ class _Service:
         if abs(self._clock.now().timestamp() - int(time) / 1000) > STALE_SECONDS:
             raise Refused(ErrorCode.TIME_STALE)
 
-    def _get_seal(self, fields: Fields) -> Entry:
+    def _get_seal(self, fields: Fields) -> Entries:
         seal = self._granted(fields)
-        return {
-            "sealData": _text(seal.data),
-            "index": 0,
-            "sealType": SEAL_TYPE,
-            "sealStatus": seal.state,
-        }
+        return [
+            {
+                "sealData": _text(seal.data),
+                "index": 0,
+                "sealType": SEAL_TYPE,
+                "sealStatus": _STATUS[seal.state],
+            }
+        ]
 
-    def _status(self, fields: Fields) -> Entry:
+    def _status(self, fields: Fields) -> Entries:
         # The state of a seal is public: whoever verifies a document needs it.
-        return {"sealStatus": self._seal(fields).state}
+        return [{"sealStatus": _STATUS[self._seal(fields).state]}]
 
-    def _query(self, fields: Fields) -> Entry:
-        kept: Mapping[str, str] | None = self._store.get(_REQUEST, _request_id(fields))
-        if kept is None or kept["outUserId"] != fields["outUserId"]:
+    def _query(self, fields: Fields) -> Entries:
+        found = self._desk.find(_request_id(fields), fields["outUserId"])
+        if found is None:
             raise Refused(ErrorCode.REQUEST_UNKNOWN)
-        return _signed(base64.b64decode(kept["signature"]))
+        return [_signed(found)]
 
-    def _sign(self, fields: Fields) -> Entry:
+    def _list(self, fields: Fields) -> Entries:
+        if not _ACCOUNTS[fields["outUserId"]]:
+            return []
+        return [
+            {"sealId": seal.code, "sealName": seal.unit, "sealStatus": _STATUS[seal.state]}
+            for seal in self._desk.authority.seals()
+            if seal.credit_code == fields.get("unitCode", "")
+        ]
+
+    def _sign(self, fields: Fields) -> Entries:
         seal = self._granted(fields)
-        content = {
-            "outUserId": fields["outUserId"],
-            "sealId": seal.code,
-            "digest": _digest(fields).hex(),
-            "propertyInfo": _property_info(fields),
-        }
-        request_id = _request_id(fields) if "requestId" in fields else ""
-        with self._store.transaction():
-            if request_id:
-                kept: Mapping[str, str] | None = self._store.get(_REQUEST, request_id)
-                if kept is not None:
-                    return _repeated(kept, content)
-            if seal.state in _NOT_USABLE:
-                raise Refused(_NOT_USABLE[seal.state])
-            signature = self._use(seal, content, request_id)
-            if request_id:
-                kept = {**content, "signature": _text(signature)}
-                self._store.put(_REQUEST, request_id, kept)
-        return _signed(signature)
-
-    def _use(self, seal: KeptSeal, content: Mapping[str, str], request_id: str) -> bytes:
-        now = self._clock.now().replace(microsecond=0)
-        signature = make_signature(
-            seal.data,
-            bytes.fromhex(content["digest"]),
-            content["propertyInfo"],
-            now,
-            seal.signer,
-        )
-        number = self._store.next_number(_ACT)
-        act = {"number": number, "requestId": request_id, **content, "time": now.isoformat()}
-        self._store.put(_ACT, f"{number:09d}", act)
-        return signature
+        try:
+            made = self._desk.use(
+                seal,
+                digest=_digest(fields),
+                path=_property_info(fields),
+                request_id=_request_id(fields) if "requestId" in fields else "",
+                user=fields["outUserId"],
+                form=_form(fields),
+            )
+        except RequestDiffers:
+            raise Refused(ErrorCode.REQUEST_DIFFERS) from None
+        except NotUsable as exc:
+            raise Refused(_NOT_USABLE[exc.state]) from None
+        return [_signed(made)]
 
     def _seal(self, fields: Fields) -> KeptSeal:
-        seal = self._authority.seal(fields.get("sealId", ""))
+        seal = self._desk.authority.seal(fields.get("sealId", ""))
         if seal is None:
             raise Refused(ErrorCode.SEAL_UNKNOWN)
         return seal
 
     def _granted(self, fields: Fields) -> KeptSeal:
         seal = self._seal(fields)
-        if not self._authority.may_use(fields["outUserId"]):
+        if not _ACCOUNTS[fields["outUserId"]]:
             raise Refused(ErrorCode.USER_NOT_ENTITLED)
         return seal
 
@@ -268,6 +266,13 @@ def _property_info(fields: Fields) -> str:
     return path
 
 
+def _form(fields: Fields) -> Form:
+    try:
+        return Form(fields.get("signForm", Form.SES))
+    except ValueError:
+        raise Refused(ErrorCode.PARAMETER_WRONG) from None
+
+
 def _digest(fields: Fields) -> bytes:
     text = fields.get("digest", "")
     if _DIGEST.fullmatch(text) is None:
@@ -278,27 +283,20 @@ def _digest(fields: Fields) -> bytes:
         raise Refused(ErrorCode.DIGEST_WRONG) from None
 
 
-def _repeated(kept: Mapping[str, str], content: Mapping[str, str]) -> Entry:
-    if any(kept[name] != value for name, value in content.items()):
-        raise Refused(ErrorCode.REQUEST_DIFFERS)
-    return _signed(base64.b64decode(kept["signature"]))
-
-
 def _signed(signature: bytes) -> Entry:
-    bare = read_signature(signature).signature
-    return {"puchSignValue": _text(signature), "signValue": _text(bare)}
+    return {"puchSignValue": _text(signature), "signValue": _text(bare_value(signature))}
 
 
-def _envelope(code: ErrorCode, entry: Entry | None) -> Response:
-    ok = entry is not None
+def _envelope(code: ErrorCode, entries: Entries | None) -> Response:
+    ok = entries is not None
     return JSONResponse(
         {
             "success": ok,
             "message": "操作成功" if ok else _MESSAGES[code],
             "errorCode": code.value,
             "errorMsg": "" if ok else _MESSAGES[code],
-            "total": 1 if ok else 0,
-            "data": [entry] if ok else [],
+            "total": len(entries or ()),
+            "data": entries or [],
         }
     )
 

@@ -10,15 +10,17 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from importlib.resources import files
 from typing import Any, Final
 
+from adapters.sandbox.seals.picture import SIDE_MM, seal_picture
 from adapters.sandbox.store import Store
-from adapters.upstreams.sd_seal.simulator.picture import SIDE_MM, seal_picture
-from adapters.upstreams.sd_seal.wire import SealStatus
 from e_seal.asn1.issue import CA_USAGES, Holder, Request, issue, issue_root
-from e_seal.ses.model import Picture
-from e_seal.ses.write import SealDraft, make_seal
+from e_seal.ses.model import Picture, SesFormatError
+from e_seal.ses.read import read_signature
+from e_seal.ses.write import SealDraft, make_seal, make_signature
+from e_seal.signing_lock import make_lock, read_lock
 from kernel.clock import Clock
 from kernel.crypto import sm2
 
@@ -35,15 +37,43 @@ _HOLDER: Final = "holder"
 _SEAL: Final = "seal"
 
 
+class State(StrEnum):
+    """The present state of a seal; every simulator says it in its own dialect."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    FROZEN = "frozen"
+    REVOKED = "revoked"
+    CANCELLED = "cancelled"
+
+
 @dataclass(frozen=True)
 class KeptSeal:
-    """One seal with the key that uses it; ``state`` is a value of ``sealStatus``."""
+    """One seal with the key that uses it."""
 
     code: str
+    unit: str
+    credit_code: str
     data: bytes
     signer: Holder
     valid_until: datetime
-    state: str
+    state: State
+
+    def sign(self, digest: bytes, path: str, at: datetime) -> bytes:
+        """Use the seal: return SES_Signature over SM3(Signature.xml) and its path."""
+        return make_signature(self.data, digest, path, at, self.signer)
+
+    def lock(self, digest: bytes) -> bytes:
+        """Return CMS signed data over SM3(Signature.xml), made with the seal's key."""
+        return make_lock(digest, self.signer)
+
+
+def bare_value(signature: bytes) -> bytes:
+    """Return the SM2 value inside an SES_Signature, or inside the CMS of a lock."""
+    try:
+        return read_signature(signature).signature
+    except SesFormatError:
+        return read_lock(signature).signature
 
 
 class Authority:
@@ -55,9 +85,7 @@ class Authority:
         raw = tomllib.loads(files(__package__).joinpath("seals.toml").read_text("utf-8"))
         self._seals: Sequence[Mapping[str, str]] = raw["seals"]
         self._holders: dict[str, Holder] = {}
-        self._users: Mapping[str, bool] = {
-            user["id"]: user["seals"] == "all" for user in raw["users"]
-        }
+        self._entries = {entry["code"]: entry for entry in self._seals}
 
     def establish(self) -> None:
         """Make whatever is not there yet."""
@@ -81,22 +109,26 @@ class Authority:
         if kept is None:
             return None
         until = datetime.fromisoformat(kept["valid_until"])
-        over = self._clock.now() > until and kept["state"] == SealStatus.ACTIVE
+        over = self._clock.now() > until and kept["state"] == State.ACTIVE
         return KeptSeal(
             code=code,
+            unit=self._entries[code]["unit"],
+            credit_code=self._entries[code]["credit_code"],
             data=base64.b64decode(kept["data"]),
             signer=self._holder(code),
             valid_until=until,
-            state=SealStatus.EXPIRED if over else kept["state"],
+            state=State.EXPIRED if over else State(kept["state"]),
         )
 
-    def is_known(self, user: str) -> bool:
-        """Return whether there is such an account."""
-        return user in self._users
+    def seals(self) -> list[KeptSeal]:
+        """Return every seal in its present state, by code."""
+        found = (self.seal(code) for code in sorted(self._entries))
+        return [seal for seal in found if seal is not None]
 
-    def may_use(self, user: str) -> bool:
-        """Return whether an account holds the seals' grants."""
-        return self._users.get(user, False)
+    def reissue(self, code: str) -> None:
+        """Make another issue of a seal under the same code, as after a renewal (换发)."""
+        with self._store.transaction():
+            self._make(self._entries[code])
 
     def _make(self, entry: Mapping[str, str]) -> None:
         code, unit = entry["code"], entry["unit"]
@@ -117,7 +149,7 @@ class Authority:
         kept = {
             "data": _text(make_seal(draft, self._holder("maker"))),
             "valid_until": end.isoformat(),
-            "state": entry.get("state", SealStatus.ACTIVE.value),
+            "state": entry.get("state", State.ACTIVE.value),
         }
         self._put_holder(code, signer)
         self._store.put(_SEAL, code, kept)
