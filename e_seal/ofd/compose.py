@@ -66,16 +66,21 @@ def wrap(text: str, size: float, width: float, *, indent: float = 0.0) -> list[s
     """
     lines: list[str] = []
     for paragraph in text.split("\n"):
-        current, room = "", width - indent
+        current, used, room = "", 0.0, width - indent
         for unit in _UNIT.findall(paragraph):
-            if current and text_width(current + unit, size) > room:
+            wide = text_width(unit, size)
+            if current and used + wide > room:
                 lines.append(current)
-                current, room = "", width
+                current, used, room = "", 0.0, width
+            if used + wide <= room + size:
+                current, used = current + unit, used + wide
+                continue
             for char in unit:
-                if current and text_width(current + char, size) > room + size:
+                step = fonts.width(char) * size
+                if current and used + step > room + size:
                     lines.append(current)
-                    current, room = "", width
-                current += char
+                    current, used, room = "", 0.0, width
+                current, used = current + char, used + step
         lines.append(current)
     return lines
 

@@ -5,34 +5,36 @@ Condensed supplies them. Both licences lie beside the files.
 """
 
 import functools
-import io
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from typing import Final
 
-from fontTools.subset import Options, Subsetter
-from fontTools.ttLib import TTFont
+from e_seal.ofd.truetype import TrueType
 
 
 @dataclass(frozen=True)
 class Face:
-    """One vendored font: its file, names and, per character, the advance width in em."""
+    """One vendored font: its names and, per character, the advance width in em."""
 
     file: str
     name: str
-    data: bytes
+    font: TrueType
     widths: dict[int, float]
+
+    def data(self) -> bytes:
+        """The whole font file."""
+        return _bytes_of(self.file)
+
+
+def _bytes_of(file: str) -> bytes:
+    return (resources.files(__package__) / "fonts" / file).read_bytes()
 
 
 def _load(file: str, name: str) -> Face:
-    data = (resources.files(__package__) / "fonts" / file).read_bytes()
-    with TTFont(io.BytesIO(data), lazy=True) as font:
-        unit = font["head"].unitsPerEm
-        metrics = font["hmtx"].metrics
-        widths = {code: metrics[glyph][0] / unit for code, glyph in font.getBestCmap().items()}
-    return Face(file, name, data, widths)
+    font = TrueType(_bytes_of(file))
+    return Face(file, name, font, font.widths)
 
 
 @functools.cache
@@ -50,10 +52,18 @@ _HAN_FIRST: Final = 0x2E80
 """From CJK radicals on, the Chinese font draws; below it, the Latin one."""
 
 
+@functools.lru_cache(maxsize=16_384)
+def _measure(char: str) -> tuple[int, float]:
+    """(index into faces() of the font that draws the character, advance width in em)."""
+    code = ord(char)
+    preferred = (HAN, LATIN) if code >= _HAN_FIRST else (LATIN, HAN)
+    face = next((index for index in preferred if code in faces()[index].widths), HAN)
+    return face, faces()[face].widths.get(code, 1.0)
+
+
 def face_of(char: str) -> int:
     """Index into faces() of the font that draws ``char``."""
-    preferred = (HAN, LATIN) if ord(char) >= _HAN_FIRST else (LATIN, HAN)
-    return next((index for index in preferred if ord(char) in faces()[index].widths), HAN)
+    return _measure(char)[0]
 
 
 def has_glyph(char: str) -> bool:
@@ -63,7 +73,7 @@ def has_glyph(char: str) -> bool:
 
 def width(char: str) -> float:
     """Advance width in em; a character without glyph is one em."""
-    return faces()[face_of(char)].widths.get(ord(char), 1.0)
+    return _measure(char)[1]
 
 
 def runs(text: str) -> Iterator[tuple[int, str]]:
@@ -74,21 +84,4 @@ def runs(text: str) -> Iterator[tuple[int, str]]:
 
 def subset(face: Face, characters: Iterable[str]) -> bytes:
     """A TrueType file with only these characters, the same bytes for the same characters."""
-    options = Options()
-    options.hinting = False
-    options.layout_features = []
-    options.notdef_outline = True
-    options.recalc_timestamp = False
-    options.name_IDs = [0, 1, 2, 4, 6]
-    options.drop_tables += ["GDEF", "GPOS", "GSUB", "vhea", "vmtx", "gasp", "kern", "FFTM"]
-    font = TTFont(io.BytesIO(face.data), lazy=True, recalcTimestamp=False)
-    with font:
-        # Numbered names spare the search for 28 000 readable ones, half of the whole time.
-        count = font["maxp"].numGlyphs
-        font.setGlyphOrder([".notdef", *(f"g{number}" for number in range(1, count))])
-        subsetter = Subsetter(options)
-        subsetter.populate(unicodes=sorted({ord(char) for char in characters}))
-        subsetter.subset(font)
-        out = io.BytesIO()
-        font.save(out)
-    return out.getvalue()
+    return face.font.subset(characters)

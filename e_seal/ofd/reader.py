@@ -1,5 +1,6 @@
 """Read what the product needs of an OFD file: structure, text, attachments, signature list."""
 
+import itertools
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ class PageEntry:
     id: str
     path: str
     size: tuple[float, float] | None
+    templates: tuple[str, ...] = ()
+    """Parts that are drawn below it (模板页)."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,14 @@ class AttachmentEntry:
     name: str
     path: str
     format: str
+
+
+@dataclass(frozen=True)
+class TagEntry:
+    """One file of custom tags (自定义标引): which text objects show which field."""
+
+    type_id: str
+    path: str
 
 
 @dataclass(frozen=True)
@@ -55,12 +66,29 @@ class OfdDocument:
     signatures_path: str | None
     signatures: tuple[SignatureEntry, ...]
     reachable: frozenset[str]
+    tags: tuple[TagEntry, ...] = ()
+
+    def tag_values(self, entry: TagEntry) -> dict[str, str]:
+        """The tagged fields by name: each value is the text on the page that it refers to."""
+        shown: dict[str, dict[str, str]] = {}
+        for page in self.pages:
+            objects = _objects(xml.parse(self.package.get(page.path)))
+            shown.setdefault(page.id, {}).update(objects)
+        values: dict[str, str] = {}
+        for item in xml.parse(self.package.get(entry.path)).iter():
+            for reference in xml.children(item, "ObjectRef"):
+                texts = shown.get(reference.get("PageRef", ""), {})
+                value = texts.get((reference.text or "").strip(), "")
+                values[xml.local(item)] = values.get(xml.local(item), "") + value
+        return values
 
     def page_text(self, page: PageEntry) -> str:
-        """The text of one page, one line per baseline, in document order."""
+        """The text of one page over its templates, one line per baseline, in document order."""
         lines: list[str] = []
         last: float | None = None
-        for baseline, chars in _texts(xml.parse(self.package.get(page.path))):
+        parts = (*page.templates, page.path)
+        roots = [xml.parse(self.package.get(part)) for part in parts if part in self.package]
+        for baseline, chars in itertools.chain.from_iterable(map(_texts, roots)):
             if last is not None and baseline is not None and abs(baseline - last) < _LINE_TOLERANCE:
                 lines[-1] += chars
             else:
@@ -103,6 +131,13 @@ def _texts(page: Element) -> Iterator[tuple[float | None, str]]:
             yield (boundary[1] + offset[0] if known else None), code.text or ""
 
 
+def _objects(page: Element) -> Iterator[tuple[str, str]]:
+    for item in page.iter():
+        if xml.local(item) == "TextObject":
+            codes = (code.text or "" for code in xml.children(item, "TextCode"))
+            yield item.get("ID", ""), "".join(codes)
+
+
 class _Walk:
     """Follows every location from OFD.xml on and remembers the parts it met."""
 
@@ -111,6 +146,7 @@ class _Walk:
         self.reachable: set[str] = {OFD_XML}
         self.pages: list[PageEntry] = []
         self.attachments: list[AttachmentEntry] = []
+        self.tags: list[TagEntry] = []
         self.signatures_path: str | None = None
         self.roots: list[str] = []
 
@@ -148,12 +184,18 @@ class _Walk:
         for kind in ("PublicRes", "DocumentRes"):
             for item in xml.children(common, kind):
                 self._resource(resolve(path, item.text or ""))
+        templates: dict[str, str] = {}
         for item in xml.children(common, "TemplatePage"):
-            self._page_part(resolve(path, item.get("BaseLoc", "")))
+            part = resolve(path, item.get("BaseLoc", ""))
+            templates[item.get("ID", "")] = part
+            self._page_part(part)
         for item in xml.children(xml.child(root, "Pages"), "Page"):
             part = resolve(path, item.get("BaseLoc", ""))
-            size = self._page_part(part) or default
-            self.pages.append(PageEntry(item.get("ID", ""), part, size))
+            page = self._page_part(part)
+            size = _size(xml.text(page, "Area", "PhysicalBox")) or default
+            named = (found.get("TemplateID", "") for found in xml.children(page, "Template"))
+            below = tuple(templates[name] for name in named if name in templates)
+            self.pages.append(PageEntry(item.get("ID", ""), part, size, below))
         self._lists(path, root)
 
     def _lists(self, path: str, root: Element) -> None:
@@ -178,12 +220,14 @@ class _Walk:
             if xml.local(item) == "Attachment":
                 label, kind = item.get("Name", ""), item.get("Format", "")
                 self.attachments.append(AttachmentEntry(label, part, kind))
+            elif xml.local(item) == "CustomTag" and name == "FileLoc":
+                self.tags.append(TagEntry(item.get("TypeID", ""), part))
 
-    def _page_part(self, path: str) -> tuple[float, float] | None:
+    def _page_part(self, path: str) -> Element | None:
         page = self._part(path)
         for item in xml.children(page, "PageRes"):
             self._resource(resolve(path, item.text or ""))
-        return _size(xml.text(page, "Area", "PhysicalBox"))
+        return page
 
     def _resource(self, path: str) -> None:
         resource = self._part(path)
@@ -238,4 +282,5 @@ def read_parts(package: Package) -> OfdDocument:
         signatures_path=walk.signatures_path,
         signatures=_signatures(package, walk.signatures_path),
         reachable=frozenset(walk.reachable),
+        tags=tuple(walk.tags),
     )

@@ -2,116 +2,57 @@
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
 from e_seal.ofd import fonts, xml
+from e_seal.ofd.model import (
+    A4,
+    BLACK,
+    Attachment,
+    Document,
+    Image,
+    Item,
+    Page,
+    Path,
+    TagSchema,
+    Text,
+    blocks,
+    box,
+    doc_id_of,
+    line,
+    mm,
+)
 from e_seal.ofd.package import Package
 from kernel.clock import beijing
-from kernel.crypto import sm3
 
-A4: Final = (210.0, 297.0)
+__all__ = [
+    "A4",
+    "BLACK",
+    "ROOT",
+    "Attachment",
+    "Document",
+    "Image",
+    "Item",
+    "Page",
+    "Path",
+    "TagSchema",
+    "Text",
+    "blocks",
+    "box",
+    "doc_id_of",
+    "line",
+    "missing_glyphs",
+    "mm",
+    "write",
+]
+
 ROOT: Final = "Doc_0"
-BLACK: Final = "0 0 0"
 _DOC_ID: Final = re.compile(r"[0-9a-f]{32}")
+_TAG: Final = re.compile(r"[^\W\d][\w.-]*")
 _RUN_LENGTH_FROM: Final = 3
-
-
-@dataclass(frozen=True)
-class Text:
-    """Characters on one baseline; ``x``, ``y`` (the baseline) and ``size`` are millimetres."""
-
-    x: float
-    y: float
-    text: str
-    size: float
-    color: str = BLACK
-    weight: int = 400
-
-
-@dataclass(frozen=True)
-class Path:
-    """Strokes in ``data`` (``M x y L x y … C`` from the corner); all lengths are millimetres."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    data: str
-    line_width: float = 0.25
-    color: str = BLACK
-
-
-@dataclass(frozen=True)
-class Image:
-    """A picture stretched over its rectangle (millimetres); ``format`` such as ``PNG``."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    data: bytes
-    format: str = "PNG"
-
-
-Item = Text | Path | Image
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page and what is drawn on it, in order."""
-
-    items: Sequence[Item] = ()
-    size: tuple[float, float] = A4
-
-
-@dataclass(frozen=True)
-class Attachment:
-    """Data carried inside the file, for example the licence's fields as XML."""
-
-    name: str
-    file_name: str
-    data: bytes
-    format: str = "xml"
-    is_visible: bool = False
-
-
-@dataclass(frozen=True)
-class Document:
-    """Everything of one OFD document; ``doc_id`` is 32 hex digits (see doc_id_of)."""
-
-    doc_id: str
-    title: str
-    pages: Sequence[Page]
-    author: str = ""
-    creator: str = "OneWindow"
-    custom: Mapping[str, str] = field(default_factory=dict)
-    attachments: Sequence[Attachment] = ()
-
-
-def doc_id_of(text: str) -> str:
-    """32 hex digits that stand for any id, for DocID (GB/T 33190 wants a UUID's form)."""
-    return sm3.digest(text.encode()).hex()[:32]
-
-
-def line(x1: float, y1: float, x2: float, y2: float, *, width: float = 0.25) -> Path:
-    """A straight stroke between two points, millimetres."""
-    x, y = min(x1, x2), min(y1, y2)
-    data = f"M {mm(x1 - x)} {mm(y1 - y)} L {mm(x2 - x)} {mm(y2 - y)}"
-    # Strict readers refuse boxes without area.
-    return Path(x, y, max(abs(x2 - x1), width), max(abs(y2 - y1), width), data, width)
-
-
-def mm(value: float) -> str:
-    """Millimetres as text, without noise beyond a micrometre."""
-    return f"{value:.3f}".rstrip("0").rstrip(".")
-
-
-def box(x: float, y: float, width: float, height: float) -> str:
-    """An ST_Box."""
-    return f"{mm(x)} {mm(y)} {mm(width)} {mm(height)}"
+_REGULAR: Final = 400
 
 
 def _advances(text: str, size: float) -> list[float]:
@@ -134,12 +75,12 @@ class _Builder:
         self._at = beijing(at)
         self._last_id = 0
         self._images: dict[tuple[bytes, str], int] = {}
+        self._tagged: dict[str, list[tuple[int, int]]] = {}
         characters: dict[int, set[str]] = {}
-        for page in document.pages:
-            for item in page.items:
-                if isinstance(item, Text):
-                    for face, chars in fonts.runs(item.text):
-                        characters.setdefault(face, set()).update(chars)
+        for item in document.items():
+            if isinstance(item, Text):
+                for face, chars in fonts.runs(item.text):
+                    characters.setdefault(face, set()).update(chars)
         self._characters = dict(sorted(characters.items()))
         self._fonts = {face: self._new_id() for face in self._characters}
 
@@ -149,19 +90,29 @@ class _Builder:
 
     def entries(self) -> dict[str, bytes]:
         """All parts; Document.xml last to be written because it holds the highest id."""
-        pages: dict[str, bytes] = {}
-        listed: list[str] = []
+        parts: dict[str, bytes] = {}
+        templates: list[int] = []
+        common: list[str] = []
+        for index, page in enumerate(self._document.templates):
+            templates.append(self._new_id())
+            name = f"Tpls/Tpl_{index}/Content.xml"
+            parts[f"{ROOT}/{name}"] = self._page(page, templates[-1], None)
+            common.append(xml.tag("TemplatePage", {"ID": templates[-1], "BaseLoc": name}))
+        pages: list[str] = []
         for index, page in enumerate(self._document.pages):
             page_id, name = self._new_id(), f"Pages/Page_{index}/Content.xml"
-            pages[f"{ROOT}/{name}"] = self._page(page)
-            listed.append(xml.tag("Page", {"ID": page_id, "BaseLoc": name}))
+            below = None if page.template is None else templates[page.template]
+            parts[f"{ROOT}/{name}"] = self._page(page, page_id, below)
+            pages.append(xml.tag("Page", {"ID": page_id, "BaseLoc": name}))
         resources = self._resources()
+        tags = self._tags()
         attachments = self._attachments()
         return {
             "OFD.xml": self._ofd(),
-            f"{ROOT}/Document.xml": self._root(listed),
+            f"{ROOT}/Document.xml": self._root(common, pages, has_tags=bool(tags)),
             **resources,
-            **pages,
+            **parts,
+            **tags,
             **attachments,
         }
 
@@ -170,20 +121,26 @@ class _Builder:
         custom = [
             xml.leaf("CustomData", value, {"Name": name}) for name, value in document.custom.items()
         ]
+        words = [xml.leaf("Keyword", word) for word in document.keywords]
+        day = self._at.date().isoformat()
         info = xml.tag(
             "DocInfo",
             None,
             xml.leaf("DocID", document.doc_id),
             xml.leaf("Title", document.title),
-            xml.leaf("Author", document.author) if document.author else "",
-            xml.leaf("CreationDate", self._at.date().isoformat()),
+            _optional("Author", document.author),
+            _optional("Subject", document.subject),
+            xml.leaf("CreationDate", day),
+            xml.leaf("ModDate", day),
+            xml.tag("Keywords", None, *words) if words else "",
             xml.leaf("Creator", document.creator),
+            _optional("CreatorVersion", document.creator_version),
             xml.tag("CustomDatas", None, *custom) if custom else "",
         )
         body = xml.tag("DocBody", None, info, xml.leaf("DocRoot", f"{ROOT}/Document.xml"))
         return xml.document("OFD", {"Version": "1.0", "DocType": "OFD"}, body)
 
-    def _root(self, pages: Sequence[str]) -> bytes:
+    def _root(self, templates: Sequence[str], pages: Sequence[str], *, has_tags: bool) -> bytes:
         width, height = self._document.pages[0].size
         common = xml.tag(
             "CommonData",
@@ -192,6 +149,7 @@ class _Builder:
             xml.tag("PageArea", None, xml.leaf("PhysicalBox", box(0, 0, width, height))),
             xml.leaf("PublicRes", "PublicRes.xml"),
             xml.leaf("DocumentRes", "DocumentRes.xml") if self._images else "",
+            *templates,
         )
         attached = xml.leaf("Attachments", "Attachs/Attachments.xml")
         return xml.document(
@@ -199,30 +157,24 @@ class _Builder:
             None,
             common,
             xml.tag("Pages", None, *pages),
+            xml.leaf("CustomTags", "Tags/CustomTags.xml") if has_tags else "",
             attached if self._document.attachments else "",
         )
 
-    def _page(self, page: Page) -> bytes:
+    def _page(self, page: Page, page_id: int, below: int | None) -> bytes:
         area = xml.tag("Area", None, xml.leaf("PhysicalBox", box(0, 0, *page.size)))
+        template = "" if below is None else xml.tag("Template", {"TemplateID": below})
         layer_id = self._new_id()
-        objects = [part for item in page.items for part in self._item(item)]
+        objects = [part for item in page.items for part in self._item(item, page_id)]
         layer = xml.tag("Layer", {"ID": layer_id, "Type": "Body"}, *objects)
-        return xml.document("Page", None, area, xml.tag("Content", None, layer) if objects else "")
+        content = xml.tag("Content", None, layer) if objects else ""
+        return xml.document("Page", None, area, template, content)
 
-    def _item(self, item: Item) -> Iterator[str]:
+    def _item(self, item: Item, page_id: int) -> Iterator[str]:
         if isinstance(item, Text):
-            yield from self._text(item)
+            yield from self._text(item, page_id)
         elif isinstance(item, Path):
-            yield xml.tag(
-                "PathObject",
-                {
-                    "ID": self._new_id(),
-                    "Boundary": box(item.x, item.y, item.width, item.height),
-                    "LineWidth": mm(item.line_width),
-                },
-                xml.tag("StrokeColor", {"Value": item.color}),
-                xml.leaf("AbbreviatedData", item.data),
-            )
+            yield self._path(item)
         else:
             resource = self._images.setdefault((item.data, item.format), 0) or self._new_id()
             self._images[item.data, item.format] = resource
@@ -236,24 +188,45 @@ class _Builder:
                 },
             )
 
-    def _text(self, item: Text) -> Iterator[str]:
+    def _path(self, item: Path) -> str:
+        stroke = xml.tag("StrokeColor", {"Value": item.color}) if item.color is not None else ""
+        fill = xml.tag("FillColor", {"Value": item.fill}) if item.fill is not None else ""
+        return xml.tag(
+            "PathObject",
+            {
+                "ID": self._new_id(),
+                "Boundary": box(item.x, item.y, item.width, item.height),
+                "LineWidth": mm(item.line_width),
+                # True for strokes and false for fills is what both mean when they are left out.
+                "Stroke": None if stroke else "false",
+                "Fill": "true" if fill else None,
+            },
+            stroke,
+            fill,
+            xml.leaf("AbbreviatedData", item.data),
+        )
+
+    def _text(self, item: Text, page_id: int) -> Iterator[str]:
         x = item.x
         for face, chars in fonts.runs(item.text):
             advances = _advances(chars, item.size)
             code = {"X": "0", "Y": mm(item.size), "DeltaX": _delta_x(advances[:-1]) or None}
+            number, length = self._new_id(), sum(advances)
+            if item.tag:
+                self._tagged.setdefault(item.tag, []).append((page_id, number))
             yield xml.tag(
                 "TextObject",
                 {
-                    "ID": self._new_id(),
-                    "Boundary": box(x, item.y - item.size, sum(advances), item.size * 1.3),
+                    "ID": number,
+                    "Boundary": box(x, item.y - item.size, length, item.size * 1.3),
                     "Font": self._fonts[face],
                     "Size": mm(item.size),
-                    "Weight": item.weight if item.weight != 400 else None,
+                    "Weight": item.weight if item.weight != _REGULAR else None,
                 },
                 xml.tag("FillColor", {"Value": item.color}),
                 xml.leaf("TextCode", chars, code),
             )
-            x += sum(advances)
+            x += length
 
     def _resources(self) -> dict[str, bytes]:
         entries: dict[str, bytes] = {}
@@ -277,6 +250,22 @@ class _Builder:
                 "Res", {"BaseLoc": "Res"}, xml.tag("MultiMedias", None, *media)
             )
         return {**entries, **files}
+
+    def _tags(self) -> dict[str, bytes]:
+        schema = self._document.tags
+        if schema is None or not self._tagged:
+            return {}
+        file = f"{schema.type_id}.xml"
+        about = {"TypeID": schema.type_id}
+        listed = xml.tag("CustomTag", about, xml.leaf("FileLoc", file))
+        fields = [
+            (name, [xml.leaf("ObjectRef", number, {"PageRef": page}) for page, number in places])
+            for name, places in self._tagged.items()
+        ]
+        return {
+            f"{ROOT}/Tags/CustomTags.xml": xml.document("CustomTags", None, listed),
+            f"{ROOT}/Tags/{file}": xml.foreign(schema.root, schema.namespace, fields),
+        }
 
     def _attachments(self) -> dict[str, bytes]:
         if not self._document.attachments:
@@ -302,22 +291,34 @@ class _Builder:
         return entries
 
 
-def write(document: Document, at: datetime) -> bytes:
-    """Write the document as an OFD file dated ``at`` (aware); a wrong model raises ValueError."""
+def _optional(name: str, value: str) -> str:
+    return xml.leaf(name, value) if value else ""
+
+
+def _require_sound(document: Document) -> None:
     if not document.pages:
         raise ValueError("an OFD document needs a page")
     if not _DOC_ID.fullmatch(document.doc_id):
         raise ValueError("doc_id must be 32 hex digits")
+    count = len(document.templates)
+    if any(not 0 <= page.template < count for page in document.pages if page.template is not None):
+        raise ValueError("a page names a template that does not exist")
+    names = {item.tag for item in document.items() if isinstance(item, Text) and item.tag}
+    if names and document.tags is None:
+        raise ValueError("tagged text needs a tag schema")
+    schema = document.tags
+    wanted = [*names, *((schema.root, schema.type_id) if schema is not None else ())]
+    if not all(map(_TAG.fullmatch, wanted)):
+        raise ValueError("a tag must be the name of an XML element")
+
+
+def write(document: Document, at: datetime) -> bytes:
+    """Write the document as an OFD file dated ``at`` (aware); a wrong model raises ValueError."""
+    _require_sound(document)
     return Package(_Builder(document, at).entries()).to_bytes(at)
 
 
 def missing_glyphs(document: Document) -> frozenset[str]:
     """Characters that no vendored font can draw; the text layer still carries them."""
-    return frozenset(
-        char
-        for page in document.pages
-        for item in page.items
-        if isinstance(item, Text)
-        for char in item.text
-        if not fonts.has_glyph(char)
-    )
+    texts = (item.text for item in document.items() if isinstance(item, Text))
+    return frozenset(char for text in texts for char in text if not fonts.has_glyph(char))

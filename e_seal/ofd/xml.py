@@ -1,6 +1,7 @@
 """XML of OFD parts: parsed without DTD or entities, matched by local name, written predictably."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 from xml.etree.ElementTree import Element, ParseError
 
@@ -12,7 +13,9 @@ from e_seal.ofd.errors import OfdMalformed, OfdUnsafe
 NAMESPACE: Final = "http://www.ofdspec.org/2016"
 _DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _MAX_XML_DEPTH: Final = 200
-_ALLOWED_CONTROLS: Final = frozenset("\t\n\r")
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_SPECIAL: Final = re.compile(r"[^ !#-%'-;=?-\ud7ff\ue000-\ufffd]")
+"""Whatever may not stand in text or in an attribute as it is."""
 
 
 def parse(data: bytes) -> Element:
@@ -57,8 +60,10 @@ def text(element: Element | None, *path: str) -> str | None:
 
 
 def _escape(value: str, *, quote: bool) -> str:
+    if _SPECIAL.search(value) is None:
+        return value
     value = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    value = "".join(ch for ch in value if ch >= " " or ch in _ALLOWED_CONTROLS)
+    value = _CONTROLS.sub("", value)
     if quote:
         value = value.replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
     return value
@@ -84,3 +89,10 @@ def document(name: str, attributes: Mapping[str, object] | None, *content: str) 
     """A whole part with declaration and namespace, UTF-8."""
     spaced = {"xmlns:ofd": NAMESPACE, **(attributes or {})}
     return (_DECLARATION + tag(name, spaced, *content)).encode()
+
+
+def foreign(root: str, namespace: str, fields: Iterable[tuple[str, Iterable[str]]]) -> bytes:
+    """A part in a namespace of its own whose elements hold ``ofd:`` content."""
+    spaces = f'xmlns="{_escape(namespace, quote=True)}" xmlns:ofd="{NAMESPACE}"'
+    inner = "".join(f"<{name}>{''.join(content)}</{name}>" for name, content in fields)
+    return f"{_DECLARATION}<{root} {spaces}>{inner}</{root}>".encode()

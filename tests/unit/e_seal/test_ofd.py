@@ -1,6 +1,7 @@
 """OFD container, writer, reader and layout."""
 
 import contextlib
+import dataclasses
 import io
 import stat
 import zipfile
@@ -253,3 +254,65 @@ def test_every_list_of_a_document_is_followed() -> None:
     files = {"D/R/F/a.ttf", "D/R/F/c.icc", "D/m.png", "D/A/1.xml", "D/t.xml", "D/s.xsd"}
     assert found.reachable == {*parts, *files}
     assert found.roots == ("D/Document.xml", "D/Document_1.xml")
+
+
+def tagged() -> writer.Document:
+    """Two pages over a template, with a filled path and fields that are tagged."""
+    template = writer.Page((writer.Text(28, 20, "样张", 4), writer.line(28, 25, 180, 25)))
+    first = (
+        writer.Text(28, 60, "济南市历下区泉城路", 5, tag="地点"),
+        writer.Text(28, 68, "No. 12 & more", 5, tag="地点"),
+        writer.Text(28, 76, "2026年11月24日", 5, tag="日期"),
+        writer.blocks(150, 200, 21, [[1, 0, 1], [0, 0, 0], [1, 1, 0]]),
+    )
+    return writer.Document(
+        doc_id=writer.doc_id_of("x"),
+        title="样张",
+        pages=[writer.Page(first, template=0), writer.Page((), (297.0, 210.0), template=0)],
+        subject="测试",
+        keywords=["a", "b"],
+        creator_version="1",
+        templates=[template],
+        tags=writer.TagSchema("CaseDocument", "CaseDocument", "urn:onewindow:case-document:1"),
+    )
+
+
+def test_templates_and_tags_are_read_back() -> None:
+    found = reader.read(writer.write(tagged(), NOW))
+    first, second = found.pages
+    assert first.templates == second.templates == ("Doc_0/Tpls/Tpl_0/Content.xml",)
+    assert second.size == (297.0, 210.0)
+    assert found.page_text(second) == "样张"
+    assert found.page_text(first).startswith("样张\n济南市历下区泉城路\n")
+    (entry,) = found.tags
+    assert entry.type_id == "CaseDocument"
+    assert found.tag_values(entry) == {
+        "地点": "济南市历下区泉城路No. 12 & more",
+        "日期": "2026年11月24日",
+    }
+    assert set(found.package) == found.reachable
+
+
+def test_tagged_documents_are_reproducible() -> None:
+    assert writer.write(tagged(), NOW) == writer.write(tagged(), NOW)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tags": None},
+        {"tags": writer.TagSchema("a b", "root", "urn:x")},
+        {"tags": writer.TagSchema("id", "1", "urn:x")},
+        {"pages": [writer.Page((), template=1)]},
+        {"pages": [writer.Page((writer.Text(1, 9, "x", 5, tag="<x>"),))]},
+    ],
+)
+def test_wrong_templates_and_tags_are_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"template|tag"):
+        writer.write(dataclasses.replace(tagged(), **changes), NOW)  # type: ignore[arg-type]
+
+
+def test_modules_are_filled_row_by_row() -> None:
+    path = writer.blocks(0, 0, 21, [[1, 0, 1], [0, 0, 0], [1, 1, 0]])
+    assert path.data.count("M") == 3
+    assert path.data.endswith("M 0 14 L 14 14 L 14 21 L 0 21 C")
