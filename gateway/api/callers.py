@@ -34,7 +34,7 @@ def bearer(request: Request) -> str:
         raise Unauthenticated("one Authorization header is needed")
     scheme, _, token = values[0].partition(" ")
     if scheme.lower() != _SCHEME or not token:
-        raise Unauthenticated("the Authorization header must be a bearer token")
+        raise Unauthenticated("the Authorization scheme is not Bearer, or its token is missing")
     return token
 
 

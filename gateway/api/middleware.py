@@ -28,6 +28,7 @@ from kernel.ids import IdSource
 
 _log = structlog.get_logger("access")
 _TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SAFE_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -77,9 +78,11 @@ class Surroundings:
         answer = _Answer(scope, send, trace_id)
         try:
             with structlog.contextvars.bound_contextvars(trace_id=trace_id):
-                async with self._deadline(self._seconds):
-                    await self._serve(scope, receive, answer.send)
-                self._note(scope, answer.status, self._clock.monotonic() - started)
+                try:
+                    async with self._deadline(self._seconds):
+                        await self._serve(scope, receive, answer.send)
+                finally:
+                    self._note(scope, answer.status, self._clock.monotonic() - started)
         finally:
             self._trace_id.reset(mark)
 
@@ -105,10 +108,12 @@ class Surroundings:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         # The route's template, never the path: paths carry ids and one-time states.
         route = getattr(scope.get("route"), "path", "unknown")
-        self._timing.labels(scope["method"], route, f"{status // 100}xx").observe(seconds)
+        # Callers may invent methods: they must not invent time series.
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._timing.labels(method, route, f"{status // 100}xx").observe(seconds)
         _log.info(
             "request",
-            method=scope["method"],
+            method=method,
             route=route,
             status=status,
             ms=round(seconds * 1000, 1),

@@ -41,7 +41,7 @@ async def test_login_cookie_is_out_of_reach_of_scripts_and_other_sites(world: Wo
         ({"idp": "../../etc"}, 404, "identity_provider_unknown"),
         ({"user_type": "ROBOT"}, 422, "fields_invalid"),
         ({"return_to": "https://evil.example/"}, 403, "return_address_not_registered"),
-        ({"state": "short"}, 422, "login_request_invalid"),
+        ({"state": "two words"}, 422, "login_request_invalid"),
         ({"code_challenge": "plain"}, 422, "login_request_invalid"),
         ({"state": "x" * 513}, 422, "fields_invalid"),
     ],

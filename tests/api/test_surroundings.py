@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from gateway.main import create_app
+from gateway.api.middleware import Surroundings
 from tests.api.world import PERSONAL, Caller, World, ok, refused, submitted
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -137,15 +137,15 @@ async def test_health_names_the_system_and_layer_at_fault(world: World):
 
 async def test_crash_is_a_problem_and_a_log_line(world: World):
     """What no handler foresaw is still told in full, without its message."""
-    app = create_app(world.container)
-    inner = app._app  # type: ignore[attr-defined]
+    assert isinstance(world.app, Surroundings)
+    inner = world.app._app
     assert isinstance(inner, FastAPI)
 
     @inner.get("/crash/{secret}")
     async def crash(secret: str) -> None:
         raise RuntimeError("张明轩 370102199003071238")
 
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(world.app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         answer = await client.get("/crash/hidden", headers={"Accept-Language": "en"})
     assert answer.status_code == 500

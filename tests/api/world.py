@@ -112,9 +112,12 @@ class World:
     app: ASGIApp
     engine: TaskEngine
     book: Logbook
-    http: httpx.AsyncClient
     secrets: set[str] = field(default_factory=set)
     """Tokens and codes that were handed out: none may appear in a log."""
+    http: httpx.AsyncClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.http = self.browser()
 
     # ---- clients ---------------------------------------------------------------------------------
 
@@ -135,7 +138,8 @@ class World:
         await response.aread()
         assert response.status_code != 500, response.text
         assert re.fullmatch(r"[0-9a-z]{26,32}", response.headers["x-trace-id"])
-        if response.status_code >= 400 and not response.request.url.path.startswith("/health"):
+        told = response.request.method != "HEAD" and "/health/" not in response.request.url.path
+        if response.status_code >= 400 and told:
             require_problem(response)
 
     async def sign_in(
@@ -390,8 +394,8 @@ async def opened(town: Town, database_url: str, book: Logbook) -> AsyncIterator[
         assert container.listen is not None
         listener = await container.listen()
         stack.push_async_callback(listener.close)
-        world = World(town, container, clock, ids, create_app(container), engine, book, None)  # type: ignore[arg-type]
-        world.http = await stack.enter_async_context(world.browser())
+        world = World(town, container, clock, ids, create_app(container), engine, book)
+        await stack.enter_async_context(world.http)
         yield world
     book.require_clean(PERSONAL | world.secrets)
 
