@@ -17,11 +17,12 @@ import httpx
 import pytest
 
 from gateway.bootstrap import build
-from gateway.cli.demo.installation import install
+from gateway.cli.demo.installation import install, require_machine
 from gateway.cli.demo.play import Played, play
 from gateway.cli.demo.processes import Processes
-from gateway.settings import Settings
+from gateway.settings import BadSettings, Settings
 from kernel.clock import SystemClock
+from kernel.crypto import sm2
 from kernel.db.events import timeline
 from kernel.ids import RandomIds
 
@@ -152,3 +153,11 @@ def test_unwritable_folder_is_one_sentence(tmp_path: Path, first_port: int) -> N
     assert "not writable" in run.stderr
     assert "Traceback" not in run.stdout + run.stderr
     assert len(run.stderr.strip().splitlines()) == 1
+
+
+def test_missing_libcrypto_is_one_sentence() -> None:
+    report = sm2.BackendReport("python", can_sign=False, reason="libcrypto.so.3 was not found")
+    with pytest.raises(BadSettings, match="libssl3") as caught:
+        require_machine(report)
+    assert len(str(caught.value).splitlines()) == 1
+    assert "libcrypto.so.3 was not found" in str(caught.value)

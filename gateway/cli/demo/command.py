@@ -23,6 +23,7 @@ from gateway.cli.demo.processes import Processes
 from gateway.cli.shared import fail, run
 from gateway.settings import BadSettings
 from kernel.clock import SystemClock
+from kernel.crypto import sm2
 from kernel.ids import RandomIds
 
 _FOLDER: Final = Path("var/demo")
@@ -46,7 +47,7 @@ def demo(
     console = Console()
     clock = SystemClock()
     try:
-        require_machine()
+        require_machine(sm2.backend_report())
         console.print("[bold]OneWindow 一窗[/bold] · 正在准备 · setting up")
         installation = run(install(folder, port, clock))
         require_ports(installation.settings)

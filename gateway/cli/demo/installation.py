@@ -59,9 +59,8 @@ class Installation:
         return self.settings.identity.portals[0].return_to[0]
 
 
-def require_machine() -> None:
+def require_machine(report: sm2.BackendReport) -> None:
     """Raise BadSettings when this machine cannot sign with SM2."""
-    report = sm2.backend_report()
     if not report.can_sign:
         raise BadSettings(
             "SM2 签名不可用：请安装 OpenSSL 3 的 libcrypto (Debian: apt install libssl3)。 / "
