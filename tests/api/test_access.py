@@ -151,9 +151,9 @@ async def test_every_act_belongs_to_one_role(world: World, citizen: Caller, act:
 async def test_all_events_are_for_operations_and_audit(world: World):
     for role in StaffRole:
         answer = await (await world.staff(role, region="370000")).get("/v1/staff/events")
-        assert answer.status_code == (
-            200 if role in {StaffRole.OPS, StaffRole.AUDITOR} else 403
-        ), role
+        assert answer.status_code == (200 if role in {StaffRole.OPS, StaffRole.AUDITOR} else 403), (
+            role
+        )
 
 
 @pytest.mark.parametrize(

@@ -106,9 +106,7 @@ async def test_body_of_another_content_type(citizen: Caller, media_type: str):
 
 
 async def test_content_type_with_parameters_and_capitals(citizen: Caller):
-    answer = await raw(
-        citizen, json.dumps(DECLARATION).encode(), "Application/JSON; charset=utf-8"
-    )
+    answer = await raw(citizen, json.dumps(DECLARATION).encode(), "Application/JSON; charset=utf-8")
     ok(answer, 201)
 
 

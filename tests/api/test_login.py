@@ -78,7 +78,7 @@ async def test_login_that_took_too_long(world: World):
         login = Login(world, browser)
         callback = await login.choose(await login.begin(), PERSON)
         world.clock.shift += timedelta(minutes=11)
-        # Only this gateway's clock runs ahead: the browser's own expiry of the cookie plays no part.
+        # Only the gateway's clock runs ahead: the browser does not drop the cookie by itself.
         refused(await browser.get(callback), 403, "login_state_invalid")
 
 

@@ -88,9 +88,7 @@ async def test_refusal_is_not_remembered(citizen: Caller):
 
 async def test_racing_repetitions_do_it_once(any_world: World):
     citizen = await any_world.sign_in()
-    answers = await asyncio.gather(
-        *(citizen.post("/v1/cases", BODY, key="race") for _ in range(6))
-    )
+    answers = await asyncio.gather(*(citizen.post("/v1/cases", BODY, key="race") for _ in range(6)))
     made = {answer.json()["case_id"] for answer in answers if answer.status_code == 201}
     late = [answer for answer in answers if answer.status_code != 201]
     assert len(made) == 1

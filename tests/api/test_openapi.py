@@ -1,4 +1,4 @@
-"""The contract (OpenAPI 3.1): the committed document is the application's, and it tells the truth."""
+"""The contract (OpenAPI 3.1): the committed document is the application's, and is true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulated province (仿真省) for a whole test session: real sockets, on a thread of its own."""
+"""The simulated province (仿真省) of a test session: real sockets, on a thread of its own."""
 
 from __future__ import annotations
 

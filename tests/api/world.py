@@ -45,7 +45,7 @@ PERSONAL = frozenset(
         *("张明轩", "李静怡", "王建国"),
     }
 )
-"""Numbers, telephones and names of the simulator's people: none may appear in a log or a problem."""
+"""Numbers, telephones and names of the simulator's people: never in a log or a problem."""
 PROBLEM_MEMBERS = {"type", "title", "status", "code", "detail", "citizen", "clerk", "trace_id"}
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 
@@ -122,7 +122,7 @@ class World:
     # ---- clients ---------------------------------------------------------------------------------
 
     def browser(self) -> httpx.AsyncClient:
-        """Return a browser that reaches the gateway in this process and everything else for real."""
+        """Return a browser: the gateway is in this process, everything else is for real."""
         transport = httpx.ASGITransport(self.app, client=(HOST, 51000))
         return httpx.AsyncClient(
             base_url=self.town.gateway_url,
@@ -142,9 +142,7 @@ class World:
         if response.status_code >= 400 and told:
             require_problem(response)
 
-    async def sign_in(
-        self, account: str = PERSON, user_type: str = "NATURAL_PERSON"
-    ) -> Caller:
+    async def sign_in(self, account: str = PERSON, user_type: str = "NATURAL_PERSON") -> Caller:
         """Sign in through the province's login page and return the applicant."""
         async with self.browser() as browser:
             login = Login(self, browser, user_type)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -24,7 +24,7 @@ def text_of(ofd: bytes) -> str:
     with zipfile.ZipFile(io.BytesIO(ofd)) as archive:
         for name in sorted(archive.namelist()):
             if name.endswith("Content.xml"):
-                root = ElementTree.fromstring(archive.read(name))
+                root = ET.fromstring(archive.read(name))
                 lines += [node.text or "" for node in root.iter() if node.tag.endswith("TextCode")]
     return "".join(lines)
 
@@ -94,4 +94,4 @@ def test_reasons_with_unusual_characters(reason: str):
         assert archive.testzip() is None
         for name in archive.namelist():
             if name.endswith(".xml"):
-                ElementTree.fromstring(archive.read(name))
+                ET.fromstring(archive.read(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from identity import (
     StaffRole,
     UserType,
 )
+from kernel.money import fen
 from tests.unit.cases.samples import (
     COMPANY,
     ID_NUMBER,
@@ -63,9 +65,7 @@ def test_person_applies_for_itself():
 
 def test_organisation_applies_and_the_human_operates():
     org = Org(name="山东一窗示例科技有限公司", uscc=USCC)
-    acting = principal(
-        user_type=UserType.LEGAL_PERSON, org=org, acting_role=list(ActingRole)[0]
-    )
+    acting = principal(user_type=UserType.LEGAL_PERSON, org=org, acting_role=next(iter(ActingRole)))
     assert translate.applicant_of(acting) == COMPANY
 
 
@@ -93,7 +93,8 @@ def test_bill_of_a_person_and_of_an_organisation():
     road = item()
     order = translate.order_of(case_of(road), road)
     (line,) = order.items
-    assert (line.amount_fen, line.quantity, order.original_fen) == (8000, 4, 8000)
+    assert (line.amount_fen, line.quantity) == (fen(8000), Decimal(4))
+    assert order.original_fen == fen(8000)
     assert order.payer == payments.Payer("张明轩", "13800000001", "")
     by_company = translate.order_of(case_of(road, COMPANY), road)
     assert by_company.payer.credit_code == USCC
@@ -108,9 +109,9 @@ def test_seal_order_names_seal_leave_and_person():
     assert order.authorisation.grant_id == f"37010200000106:{road.basic_code}"
     assert order.authorisation.expires_at > NOW
     assert order.signer.uid == order.actor == "staff:clerk-1"
-    assert translate.seal_order_of(document, case_of(road), road, Unsealed(b"ofd", 1, 2.5, 3.5)) == (
-        order
-    )
+    assert translate.seal_order_of(
+        document, case_of(road), road, Unsealed(b"ofd", 1, 2.5, 3.5)
+    ) == (order)
 
 
 @pytest.mark.parametrize("role", list(StaffRole))
