@@ -51,6 +51,16 @@ class SealProvider(Protocol):
         ...
 
 
+class SealVerifier(Protocol):
+    """What a seal system may offer beside: its own opinion of a value (验章). Ours decides."""
+
+    async def verify(
+        self, signature: bytes, *, seal: bytes, digest: bytes, property_info: str, at: datetime
+    ) -> bool:
+        """Return whether the province takes an SES_Signature for genuine."""
+        ...
+
+
 class SealStatusSource(Protocol):
     """Publishes which seals are dead (印章状态发布系统); methods raise the five upstream errors."""
 

@@ -33,12 +33,18 @@ class BadManifest(ValueError):
 
 
 class Port(StrEnum):
-    """The four ports an upstream may serve: 身份, 证照, 印章, 缴费."""
+    """The ports an upstream may serve: 身份, 证照, 印章, 缴费, and the small one, 印章状态."""
 
     IDENTITY = "identity"
     E_LICENSE = "e_license"
     E_SEAL = "e_seal"
     PAYMENTS = "payments"
+    SEAL_STATUS = "seal_status"
+
+    @property
+    def domain(self) -> str:
+        """Return the domain package that the port belongs to."""
+        return "e_seal" if self is Port.SEAL_STATUS else self.value
 
 
 class Level(StrEnum):

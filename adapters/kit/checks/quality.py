@@ -42,7 +42,7 @@ BANNED_CALLS: Final = frozenset(
     ]
 )
 BANNED_MODULES: Final = frozenset({"random", "secrets"})
-DOMAINS: Final = frozenset(port.value for port in Port)
+DOMAINS: Final = frozenset(port.domain for port in Port)
 _SIMULATOR_MAY: Final = ("adapters.sandbox", "kernel")
 _SECRET_FIELD: Final = re.compile(r"secret|password|passwd|private_key|token$", re.IGNORECASE)
 
@@ -178,7 +178,7 @@ def _only_the_kit(folder: _Folder) -> list[str]:
 
 
 def _only_its_port(folder: _Folder) -> list[str]:
-    forbidden = (DOMAINS - {folder.manifest.port.value}) | {"gateway"}
+    forbidden = (DOMAINS - {folder.manifest.port.domain}) | {"gateway"}
     return [
         f"{source.path}:{line} imports {module}"
         for source in folder.sources

@@ -190,6 +190,19 @@ async def check_a_document_is_sealed(world: World) -> None:
     assert report.verdict is Verdict.VALID, report
 
 
+async def check_a_remote_verification_agrees(world: World) -> None:
+    """Where the system verifies too: yes to its own value, no to any change."""
+    if not world.can("verify"):
+        return
+    seal, order = await _fetched(world), request(world)
+    value = await _provider(world).sign_digest(order)
+    about = {"property_info": order.property_info, "at": order.sign_time, "seal": seal.raw}
+    assert await world.provider.verify(value, digest=order.digest, **about)
+    assert not await world.provider.verify(value, digest=digest_of("another"), **about)
+    spoilt = value[:-1] + bytes([value[-1] ^ 1])
+    assert not await world.provider.verify(spoilt, digest=order.digest, **about)
+
+
 async def check_a_lock_closes_a_document(world: World) -> None:
     """CMS over the digest, by the seal's own signer; with another form the request differs."""
     if not world.can("sign_lock"):
@@ -359,6 +372,20 @@ async def _sign_once(world: World, key: str) -> object:
     return await _provider(world).sign_digest(request(world, key))
 
 
+async def _seal_image(world: World, _key: str) -> object:
+    return await world.provider.seal_image(SEAL)
+
+
+async def _verify(world: World, key: str) -> object:
+    order = request(world, key)
+    about = {"property_info": order.property_info, "at": order.sign_time, "seal": b"seal"}
+    return await world.provider.verify(b"value", digest=order.digest, **about)
+
+
+async def _error_text(world: World, _key: str) -> object:
+    return await world.provider.error_text(0)
+
+
 async def _find(world: World, key: str) -> object:
     return await _provider(world).find_signature(key)
 
@@ -379,4 +406,7 @@ DRILLS: Final[Sequence[Drill]] = (
     Drill("get seal", _get_seal),
     Drill("find a signature", _find),
     Drill("status", _status),
+    Drill("seal image", _seal_image, needs="seal_image"),
+    Drill("verify", _verify, needs="verify"),
+    Drill("error text", _error_text, needs="error_text"),
 )

@@ -16,6 +16,7 @@ _PORT_MODULES: Final = {
     Port.E_LICENSE: "e_license.ports.LicenceProvider",
     Port.E_SEAL: "e_seal.ports.SealProvider",
     Port.PAYMENTS: "payments.ports.NontaxProvider",
+    Port.SEAL_STATUS: "e_seal.ports.SealStatusSource",
 }
 
 

@@ -16,9 +16,12 @@ from typing import Any, Final
 
 from adapters.sandbox.seals.picture import SIDE_MM, seal_picture
 from adapters.sandbox.store import Store
+from e_seal.asn1.chain import verifies
 from e_seal.asn1.issue import CA_USAGES, Holder, Request, issue, issue_root
+from e_seal.asn1.tlv import Asn1Error
+from e_seal.asn1.x509 import read_certificate
 from e_seal.ses.model import Picture, SesFormatError
-from e_seal.ses.read import read_signature
+from e_seal.ses.read import read_seal, read_signature
 from e_seal.ses.write import SealDraft, make_seal, make_signature
 from e_seal.signing_lock import make_lock, read_lock
 from kernel.clock import Clock
@@ -74,6 +77,25 @@ def bare_value(signature: bytes) -> bytes:
         return read_signature(signature).signature
     except SesFormatError:
         return read_lock(signature).signature
+
+
+def picture_of(seal: bytes) -> Picture:
+    """Return the picture inside an SESeal."""
+    return read_seal(seal).picture
+
+
+def accepts(signature: bytes, *, seal: bytes, digest: bytes, path: str) -> bool:
+    """Return whether an SES_Signature by this very seal covers a digest and a path."""
+    try:
+        found = read_signature(signature)
+        certificate = read_certificate(found.signer_certificate)
+    except (SesFormatError, Asn1Error):
+        return False
+    return (
+        (found.seal.raw, found.data_hash, found.property_info) == (seal, digest, path)
+        and any(item.certificate == found.signer_certificate for item in found.seal.signers)
+        and verifies(certificate, found.signed, found.signature)
+    )
 
 
 class Authority:

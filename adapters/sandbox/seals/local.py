@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from adapters.sandbox.seals.authority import State
 from adapters.sandbox.seals.desk import Form, NotUsable, RequestDiffers, SealDesk
 from adapters.sandbox.store import Store
 from e_seal import SealRecord, SealState, SealSummary, SignRequest

@@ -1,0 +1,1 @@
+"""Electronic seals over the OES component interface, carried over HTTP."""
