@@ -32,10 +32,10 @@ from e_seal.ofd.writer import Attachment, Document, doc_id_of, missing_glyphs
 from e_seal.ofd.writer import write as write_ofd
 from e_seal.options import SealOptions
 from e_seal.ports import PORT_VERSION, ActRepository, SealProvider, SealStatusSource
+from e_seal.report import Report, SignatureReport
 from e_seal.service import SealService
 from e_seal.states import ACT, LABELS, PUBLIC
 from e_seal.steps import STEPS
-from e_seal.verify import Report, SignatureReport
 
 __all__ = [
     "ACT",

@@ -6,25 +6,41 @@ from enum import StrEnum
 from typing import Final
 
 
+class Severity(StrEnum):
+    """What one finding does to the result."""
+
+    ERROR = "error"
+    """The result is INVALID."""
+    UNDECIDED = "undecided"
+    """Something could not be checked here: the result is at best INDETERMINATE."""
+    WARNING = "warning"
+    """The result stands in spite of it."""
+
+
 class Code(StrEnum):
-    """What a check found; codes are stable, ``W_`` marks a warning."""
+    """What a check found; codes are stable, ``W_`` marks a warning. Texts: e_seal/texts.py."""
 
     OFD_MALFORMED = "OFD_MALFORMED"
     OFD_UNSAFE = "OFD_UNSAFE"
     NOT_SIGNED = "NOT_SIGNED"
     SES_FORMAT_INVALID = "SES_FORMAT_INVALID"
-    SES_VERSION_UNSUPPORTED = "SES_VERSION_UNSUPPORTED"
+    SIGNED_DATA_INVALID = "SIGNED_DATA_INVALID"
     ALG_UNSUPPORTED = "ALG_UNSUPPORTED"
     SIGNATURE_INVALID = "SIGNATURE_INVALID"
+    SIGNER_UNKNOWN = "SIGNER_UNKNOWN"
     SIGNER_NOT_IN_SEAL = "SIGNER_NOT_IN_SEAL"
     SEAL_FORMAT_INVALID = "SEAL_FORMAT_INVALID"
     SEAL_SIGNATURE_INVALID = "SEAL_SIGNATURE_INVALID"
     SEAL_MAKER_UNTRUSTED = "SEAL_MAKER_UNTRUSTED"
     SEAL_EXPIRED = "SEAL_EXPIRED"
+    SEAL_CREATE_DATE_IMPLAUSIBLE = "SEAL_CREATE_DATE_IMPLAUSIBLE"
+    SEAL_TIMESTAMP_INVALID = "SEAL_TIMESTAMP_INVALID"
     SIGNER_CHAIN_UNTRUSTED = "SIGNER_CHAIN_UNTRUSTED"
     SIGNER_KEY_USAGE = "SIGNER_KEY_USAGE"
     CHAIN_UNCHECKED = "CHAIN_UNCHECKED"
     SIGN_TIME_OUTSIDE_CERT = "SIGN_TIME_OUTSIDE_CERT"
+    SIGNER_REVOKED = "SIGNER_REVOKED"
+    REVOCATION_UNCHECKED = "REVOCATION_UNCHECKED"
     SIGN_TIME_OUTSIDE_SEAL = "SIGN_TIME_OUTSIDE_SEAL"
     SIGN_TIME_IMPLAUSIBLE = "SIGN_TIME_IMPLAUSIBLE"
     DATA_HASH_MISMATCH = "DATA_HASH_MISMATCH"
@@ -33,16 +49,22 @@ class Code(StrEnum):
     REF_MODIFIED = "REF_MODIFIED"
     SEAL_FILE_MISMATCH = "SEAL_FILE_MISMATCH"
     SEAL_CODE_MISMATCH = "SEAL_CODE_MISMATCH"
+    TIMESTAMP_INVALID = "TIMESTAMP_INVALID"
     STAMP_ANNOT_INVALID = "STAMP_ANNOT_INVALID"
+    SIGNATURE_LIST_INVALID = "SIGNATURE_LIST_INVALID"
     COVERAGE_PARTIAL = "COVERAGE_PARTIAL"
     SEAL_REVOKED = "SEAL_REVOKED"
     W_RAW_RS = "W_RAW_RS"
     W_SEAL_CREATE_DATE = "W_SEAL_CREATE_DATE"
+    W_SEAL_MAKER_EXPIRED_NOW = "W_SEAL_MAKER_EXPIRED_NOW"
+    W_SEAL_MAKER_REVOKED_LATER = "W_SEAL_MAKER_REVOKED_LATER"
     W_TIME_SKEW = "W_TIME_SKEW"
     W_SIGNER_EXPIRED_NOW = "W_SIGNER_EXPIRED_NOW"
+    W_SIGNER_REVOKED_LATER = "W_SIGNER_REVOKED_LATER"
     W_PROPERTY_PATH = "W_PROPERTY_PATH"
     W_UNKNOWN_CRITICAL_EXT = "W_UNKNOWN_CRITICAL_EXT"
     W_TIMESTAMP_UNCHECKED = "W_TIMESTAMP_UNCHECKED"
+    W_SIGNATURE_TYPE = "W_SIGNATURE_TYPE"
     W_ENTRY_UNSIGNED = "W_ENTRY_UNSIGNED"
     W_STATUS_UNKNOWN = "W_STATUS_UNKNOWN"
 
@@ -61,8 +83,17 @@ class Code(StrEnum):
         """Whether it alone makes the result INVALID."""
         return not self.is_warning and not self.is_undecided
 
+    @property
+    def severity(self) -> Severity:
+        """What it does to the result."""
+        if self.is_warning:
+            return Severity.WARNING
+        return Severity.UNDECIDED if self.is_undecided else Severity.ERROR
 
-_UNDECIDED: Final = frozenset({Code.SES_VERSION_UNSUPPORTED, Code.CHAIN_UNCHECKED})
+
+_UNDECIDED: Final = frozenset(
+    {Code.CHAIN_UNCHECKED, Code.REVOCATION_UNCHECKED, Code.SIGNER_UNKNOWN}
+)
 
 
 class Verdict(StrEnum):

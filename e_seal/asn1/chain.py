@@ -3,19 +3,23 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from e_seal.asn1 import x509
+from e_seal.asn1.revocation import RevocationSource
+from e_seal.asn1.signed import is_signed_by, verifies
 from e_seal.asn1.tlv import Asn1Error
 from e_seal.asn1.x509 import Certificate
-from kernel.crypto import sm2
-from kernel.crypto.errors import InvalidKey
+
+__all__ = ["ChainResult", "TrustStore", "check_chain", "find_path", "is_signed_by", "verifies"]
 
 _MAX_PATH: Final = 6
+_MAX_EXTRA: Final = 8
 _PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 _UNDERSTOOD: Final = frozenset(
     {
@@ -24,7 +28,7 @@ _UNDERSTOOD: Final = frozenset(
         x509.OID_SUBJECT_KEY_ID,
         x509.OID_AUTHORITY_KEY_ID,
         x509.OID_EXTENDED_KEY_USAGE,
-        "2.5.29.31",  # CRL distribution points
+        x509.OID_DISTRIBUTION_POINTS,
         "2.5.29.32",  # certificate policies: none is required here
     }
 )
@@ -40,15 +44,22 @@ class ChainResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrustStore:
-    """Configured anchors (信任锚) and the intermediate certificates that may lie between."""
+    """Configured anchors (信任锚), certificates that may lie between, and where CRLs come from.
+
+    Without a revocation source nothing is said about revocation.
+    """
 
     anchors: tuple[Certificate, ...] = ()
     intermediates: tuple[Certificate, ...] = ()
+    revocation: RevocationSource | None = None
 
     @classmethod
-    def from_pem(cls, anchors: str, intermediates: str = "") -> "TrustStore":
+    def from_pem(
+        cls, anchors: str, intermediates: str = "", revocation: RevocationSource | None = None
+    ) -> "TrustStore":
         """Build from PEM bundles; raises Asn1Error."""
-        return cls.of(_pem_blocks(anchors), _pem_blocks(intermediates))
+        store = cls.of(_pem_blocks(anchors), _pem_blocks(intermediates))
+        return replace(store, revocation=revocation)
 
     @classmethod
     def of(cls, anchors: Iterable[bytes], intermediates: Iterable[bytes] = ()) -> "TrustStore":
@@ -67,73 +78,75 @@ def _pem_blocks(text: str) -> Iterator[bytes]:
             raise Asn1Error("malformed PEM block") from exc
 
 
-def verifies(certificate: Certificate, message: bytes, signature: bytes) -> bool:
-    """Whether the certificate's SM2 key made this DER signature over ``message``."""
-    if not certificate.is_sm2:
-        return False
-    try:
-        key = sm2.PublicKey(certificate.public_point)
-    except InvalidKey:
-        return False
-    return sm2.verify(key, message, signature)
-
-
-def is_signed_by(certificate: Certificate, issuer: Certificate) -> bool:
-    """Whether ``issuer``'s SM2 key made the signature over the received TBS slice."""
-    return certificate.signature_algorithm == x509.OID_SM2_WITH_SM3 and verifies(
-        issuer, certificate.tbs, certificate.signature
-    )
+@lru_cache(maxsize=512)
+def _authority(raw: bytes) -> tuple[bool, int | None]:
+    """(may issue certificates, path length) of an issuer, apart from its validity."""
+    issuer = x509.read_certificate(raw)
+    is_ca, path_length = issuer.basic_constraints
+    usage = issuer.key_usage
+    may = is_ca and (usage is None or "keyCertSign" in usage) and not _unknown_critical(issuer)
+    return may, path_length
 
 
 def _may_issue(issuer: Certificate, below: int, moment: datetime) -> bool:
-    is_ca, path_length = issuer.basic_constraints
-    usage = issuer.key_usage
-    return (
-        is_ca
-        and (path_length is None or below <= path_length)
-        and (usage is None or "keyCertSign" in usage)
-        and issuer.is_valid_at(moment)
-        and not _unknown_critical(issuer)
-    )
+    may, path_length = _authority(issuer.raw)
+    return may and (path_length is None or below <= path_length) and issuer.is_valid_at(moment)
 
 
 def _unknown_critical(certificate: Certificate) -> bool:
     return any(item.critical and item.oid not in _UNDERSTOOD for item in certificate.extensions)
 
 
-def _issuers(certificate: Certificate, store: Iterable[Certificate]) -> Iterator[Certificate]:
-    for candidate in store:
-        if candidate.subject.raw == certificate.issuer.raw:
-            yield candidate
+def find_path(
+    leaf: Certificate,
+    store: TrustStore,
+    moment: datetime,
+    found_beside: Sequence[Certificate] = (),
+) -> tuple[Certificate, ...] | None:
+    """The path from ``leaf`` to an anchor, both included, every issuer valid at ``moment``.
+
+    ``found_beside`` are certificates from the file itself: they may link, never anchor. The leaf's
+    own validity is judged by the caller, because the rules differ for signer and maker. A
+    certificate that is itself an anchor is trusted. None when there is no path.
+    """
+    try:
+        if _unknown_critical(leaf):
+            return None
+        links = (*store.anchors, *store.intermediates, *found_beside[:_MAX_EXTRA])
+        return _path(leaf, store, links, moment, below=0)
+    except Asn1Error:
+        return None
 
 
 def check_chain(leaf: Certificate, store: TrustStore, moment: datetime) -> ChainResult:
-    """Whether a path from ``leaf`` to an anchor holds with every issuer valid at ``moment``.
-
-    The leaf's own validity is judged by the caller, because the rules differ for signer and maker.
-    A certificate that is itself an anchor is trusted.
-    """
+    """Whether a path from ``leaf`` to an anchor holds; see find_path."""
     if not store.anchors:
         return ChainResult.NO_ANCHORS
-    try:
-        trusted = not _unknown_critical(leaf) and _reaches_anchor(leaf, store, moment, below=0)
-    except Asn1Error:
-        trusted = False
+    trusted = find_path(leaf, store, moment) is not None
     return ChainResult.TRUSTED if trusted else ChainResult.UNTRUSTED
 
 
-def _reaches_anchor(
-    certificate: Certificate, store: TrustStore, moment: datetime, *, below: int
-) -> bool:
+def _path(
+    certificate: Certificate,
+    store: TrustStore,
+    links: Sequence[Certificate],
+    moment: datetime,
+    *,
+    below: int,
+) -> tuple[Certificate, ...] | None:
     if any(certificate.raw == anchor.raw for anchor in store.anchors):
-        return True
+        return (certificate,)
     if below >= _MAX_PATH:
-        return False
-    for issuer in _issuers(certificate, (*store.anchors, *store.intermediates)):
+        return None
+    for issuer in links:
         if (
-            _may_issue(issuer, below, moment)
+            issuer.subject.raw == certificate.issuer.raw
+            and _may_issue(issuer, below, moment)
             and is_signed_by(certificate, issuer)
-            and _reaches_anchor(issuer, store, moment, below=below + 1)
         ):
-            return True
-    return False
+            # A link leads on only once: rings of cross certificates end here.
+            rest = [link for link in links if link is not issuer]
+            found = _path(issuer, store, rest, moment, below=below + 1)
+            if found is not None:
+                return (certificate, *found)
+    return None

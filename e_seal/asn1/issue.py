@@ -37,6 +37,8 @@ class Request:
     not_after: datetime
     usages: Iterable[str] = SEAL_USAGES
     is_ca: bool = False
+    purposes: Sequence[str] = ()
+    """Extended key usages as dotted OIDs, such as time stamping."""
 
 
 def _name(attributes: Sequence[tuple[str, str]]) -> bytes:
@@ -60,6 +62,13 @@ def _extension(oid: str, value: bytes, *, critical: bool) -> bytes:
     return tlv.sequence(tlv.oid(oid), flag, tlv.octet_string(value))
 
 
+def _purposes(purposes: Sequence[str]) -> Iterable[bytes]:
+    if purposes:
+        listed = tlv.sequence(*map(tlv.oid, purposes))
+        # RFC 3161 2.3 wants it critical.
+        yield _extension(x509.OID_EXTENDED_KEY_USAGE, listed, critical=True)
+
+
 def _key_id(point: bytes) -> bytes:
     return sm3.digest(point)[:20]
 
@@ -81,6 +90,7 @@ def _certificate(
         _extension(x509.OID_KEY_USAGE, _key_usage(request.usages), critical=True),
         _extension(x509.OID_SUBJECT_KEY_ID, subject_id, critical=False),
         _extension(x509.OID_AUTHORITY_KEY_ID, authority_id, critical=False),
+        *_purposes(request.purposes),
     )
     tbs = tlv.sequence(
         tlv.explicit(0, tlv.integer(2)),

@@ -6,6 +6,7 @@ for each node and decodes values lazily. ITU-T X.690 is the source of the rules.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -69,18 +70,23 @@ class Node:
 
     def children(self) -> tuple["Node", ...]:
         """Split the content into TLVs; raises Asn1Error if it is not a list of TLVs."""
-        if not self.is_constructed:
-            raise Asn1Error(f"tag {self.tag:02x} is primitive")
-        if self.depth >= MAX_DEPTH:
-            raise Asn1Error("nested too deeply")
         found: list[Node] = []
-        offset = 0
-        while offset < len(self.content):
-            node, offset = _read(self.content, offset, self.depth + 1)
+        for node in self.walk():
             found.append(node)
             if len(found) > MAX_CHILDREN:
                 raise Asn1Error("too many elements")
         return tuple(found)
+
+    def walk(self) -> Iterator["Node"]:
+        """The same one by one and without a limit, for revocation lists; raises Asn1Error."""
+        if not self.is_constructed:
+            raise Asn1Error(f"tag {self.tag:02x} is primitive")
+        if self.depth >= MAX_DEPTH:
+            raise Asn1Error("nested too deeply")
+        offset, end, depth = 0, len(self.content), self.depth + 1
+        while offset < end:
+            node, offset = _read(self.content, offset, depth)
+            yield node
 
     def sequence(self, least: int, most: int | None = None) -> tuple["Node", ...]:
         """Children of a SEQUENCE whose length lies in ``least..most`` (most defaults to least)."""
@@ -160,16 +166,17 @@ def parse_time(text: str, *, short_year: bool) -> datetime:
     match = _TIME.fullmatch(text)
     if match is None:
         raise Asn1Error("malformed time")
-    minute, second, fraction, sign, hours, minutes = match.groups()
+    digits, second, fraction, sign, hours, minutes = match.groups()
+    fields = int(digits[:4]), int(digits[4:6]), int(digits[6:8]), int(digits[8:10])
+    micro = int((fraction or "").ljust(6, "0")[:6])
     try:
-        moment = datetime.strptime(f"{minute}{second or '00'}+0000", "%Y%m%d%H%M%S%z")
-        moment = moment.replace(microsecond=int((fraction or "").ljust(6, "0")[:6]))
+        moment = datetime(*fields, int(digits[10:]), int(second or 0), micro, tzinfo=UTC)
         if sign:
             shift = timedelta(hours=int(hours), minutes=int(minutes))
             moment += shift if sign == "-" else -shift
     except (ValueError, OverflowError) as exc:
         raise Asn1Error("impossible time") from exc
-    return moment.astimezone(UTC)
+    return moment
 
 
 def _read(data: bytes, offset: int, depth: int) -> tuple[Node, int]:

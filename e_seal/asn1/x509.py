@@ -6,7 +6,7 @@ RFC 5280 names the fields; GM/T 0015 adds only the algorithm identifiers.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -23,6 +23,11 @@ OID_KEY_USAGE: Final = "2.5.29.15"
 OID_BASIC_CONSTRAINTS: Final = "2.5.29.19"
 OID_AUTHORITY_KEY_ID: Final = "2.5.29.35"
 OID_EXTENDED_KEY_USAGE: Final = "2.5.29.37"
+OID_DISTRIBUTION_POINTS: Final = "2.5.29.31"
+OID_TIME_STAMPING: Final = "1.3.6.1.5.5.7.3.8"
+
+MAX_CERTIFICATE: Final = 32 * 1024
+"""Octets (OURS): live certificates have about one thousand; parsed ones are kept in memory."""
 
 _ATTRIBUTES: Final[Mapping[str, str]] = {
     "2.5.4.3": "CN",
@@ -32,6 +37,8 @@ _ATTRIBUTES: Final[Mapping[str, str]] = {
     "2.5.4.8": "ST",
     "2.5.4.10": "O",
     "2.5.4.11": "OU",
+    "2.5.4.12": "TITLE",
+    "2.5.4.42": "GIVENNAME",
     "2.5.4.45": "X500UID",
     "1.2.840.113549.1.9.1": "EMAIL",
 }
@@ -47,6 +54,13 @@ _KEY_USAGES: Final = (
     "decipherOnly",
 )
 _SM2_POINT_BYTES: Final = 65
+_SM2_KEYS: Final = frozenset(
+    {
+        (OID_EC_PUBLIC_KEY, OID_SM2_CURVE),
+        (OID_SM2_CURVE, OID_SM2_CURVE),
+        (OID_SM2_CURVE, None),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +108,12 @@ class Certificate:
 
     @property
     def is_sm2(self) -> bool:
-        """Whether the key is an uncompressed point on the SM2 curve."""
+        """Whether the key is an uncompressed point on the SM2 curve.
+
+        Some issuers name the curve as the algorithm, too.
+        """
         return (
-            self.key_algorithm == OID_EC_PUBLIC_KEY
-            and self.key_curve == OID_SM2_CURVE
+            (self.key_algorithm, self.key_curve) in _SM2_KEYS
             and len(self.public_point) == _SM2_POINT_BYTES
             and self.public_point[0] == 4  # SEC 1 2.3.3, uncompressed form
         )
@@ -135,6 +151,23 @@ class Certificate:
         return is_ca, path_length
 
     @property
+    def extended_key_usage(self) -> frozenset[str] | None:
+        """Dotted purposes, or None when the extension is absent."""
+        found = self.extension(OID_EXTENDED_KEY_USAGE)
+        if found is None:
+            return None
+        return frozenset(item.oid() for item in tlv.parse(found.value).sequence(1, 64))
+
+    @property
+    def distribution_points(self) -> frozenset[bytes]:
+        """GeneralNames (raw TLVs) under which the issuer publishes its CRLs (RFC 5280 4.2.1.13)."""
+        found = self.extension(OID_DISTRIBUTION_POINTS)
+        if found is None:
+            return frozenset()
+        points = tlv.parse(found.value).expect(tlv.SEQUENCE).children()
+        return frozenset(name for point in points for name in full_names(point))
+
+    @property
     def subject_key_id(self) -> bytes | None:
         """SubjectKeyIdentifier octets, or None."""
         found = self.extension(OID_SUBJECT_KEY_ID)
@@ -164,7 +197,17 @@ def read_extensions(node: Node) -> tuple[Extension, ...]:
     return tuple(found)
 
 
-def _name(node: Node) -> Name:
+def full_names(point: Node) -> Iterator[bytes]:
+    """Raw names of ``[0] DistributionPointName { [0] fullName }`` (RFC 5280 4.2.1.13)."""
+    for field in point.children():
+        if field.tag == tlv.CONTEXT_0:
+            for choice in field.children():
+                if choice.tag == tlv.CONTEXT_0:
+                    yield from (name.raw for name in choice.children())
+
+
+def read_name(node: Node) -> Name:
+    """Read a distinguished name, its strings leniently; raises Asn1Error."""
     attributes: list[tuple[str, str]] = []
     for group in node.expect(tlv.SEQUENCE).children():
         for item in group.expect(tlv.SET).children():
@@ -186,13 +229,17 @@ def _public_key(node: Node) -> tuple[str, str | None, bytes]:
 @functools.lru_cache(maxsize=512)
 def read_certificate(data: bytes) -> Certificate:
     """Read one DER certificate; raises Asn1Error and nothing else."""
+    if len(data) > MAX_CERTIFICATE:
+        raise Asn1Error("certificate too large")
     tbs, algorithm, signature = tlv.parse(data).sequence(3)
     fields = list(tbs.expect(tlv.SEQUENCE).children())
     if fields and fields[0].tag == tlv.CONTEXT_0:
         del fields[0]
     if len(fields) < 6:  # serial to subjectPublicKeyInfo are mandatory
         raise Asn1Error("certificate lacks mandatory fields")
-    serial, _, issuer, validity, subject, key = fields[:6]
+    serial, inner_algorithm, issuer, validity, subject, key = fields[:6]
+    if inner_algorithm.raw != algorithm.raw:  # RFC 5280 4.1.1.2
+        raise Asn1Error("two signature algorithms")
     extensions: tuple[Extension, ...] = ()
     for extra in fields[6:]:
         if extra.tag == tlv.CONTEXT_3:
@@ -206,8 +253,8 @@ def read_certificate(data: bytes) -> Certificate:
         raw=data,
         tbs=tbs.raw,
         serial=serial.integer(),
-        issuer=_name(issuer),
-        subject=_name(subject),
+        issuer=read_name(issuer),
+        subject=read_name(subject),
         not_before=not_before.time(),
         not_after=not_after.time(),
         key_algorithm=key_algorithm,

@@ -8,6 +8,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from e_seal.ofd import xml
+from e_seal.ofd.container import Source
 from e_seal.ofd.errors import OfdMalformed, OfdUnsafe
 from e_seal.ofd.package import Package, read_package
 
@@ -258,7 +259,7 @@ def _signatures(package: Package, path: str | None) -> tuple[SignatureEntry, ...
     )
 
 
-def read(data: bytes) -> OfdDocument:
+def read(data: Source) -> OfdDocument:
     """Read an OFD file; raises OfdMalformed or OfdUnsafe and nothing else."""
     return read_parts(read_package(data))
 

@@ -21,7 +21,7 @@ class SesFormatError(ValueError):
 
 
 class SesVersionUnsupported(SesFormatError):
-    """A known or unknown generation that this release does not read."""
+    """A generation that this release does not read."""
 
     def __init__(self, version: int | str) -> None:
         super().__init__(f"seal structure {version} is not supported")
@@ -68,6 +68,8 @@ class Seal:
     maker_certificate: bytes
     signature_algorithm: str
     signature: bytes
+    timestamp: bytes | None = None
+    """Token over the signature value (version 5)."""
 
     def is_valid_at(self, moment: datetime) -> bool:
         """Whether ``moment`` (aware) lies inside the seal's own validity period."""
@@ -90,3 +92,6 @@ class SealSignature:
     signature_algorithm: str
     signature: bytes
     timestamp: bytes | None
+    """Token over the signature value."""
+    time_token: bytes | None = None
+    """Token that stands for the time itself inside what is signed (version 1)."""

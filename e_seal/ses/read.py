@@ -1,13 +1,22 @@
 """Read e-seals and seal signatures: tell the generation, then hand over to its reader."""
 
-from typing import Final
+from enum import StrEnum
 
-from e_seal.asn1 import tlv
+from e_seal.asn1 import cms, tlv
 from e_seal.asn1.tlv import Asn1Error, Node
-from e_seal.ses import v4
+from e_seal.ses import v1, v4
 from e_seal.ses.model import V1, V4, V5, Seal, SealSignature, SesFormatError, SesVersionUnsupported
 
-_OID_SIGNED_DATA: Final = "1.2.156.10197.6.1.4.2.2"
+
+class ValueKind(StrEnum):
+    """What a SignedValue.dat may hold."""
+
+    SEAL = "seal"
+    """An SES_Signature: with a seal."""
+    SIGNED_DATA = "signed_data"
+    """GB/T 35275 signed data: a signature without a seal (Type="Sign")."""
+    BARE = "bare"
+    """SEQUENCE of r and s, without a certificate."""
 
 
 def _header_version(info: Node) -> int:
@@ -31,13 +40,23 @@ def seal_version(node: Node) -> int:
     return version
 
 
-def signature_version(node: Node) -> int:
-    """Tell the generation of an SES_Signature; CMS and bare r, s raise SesVersionUnsupported."""
-    parts = node.sequence(2, 5)
-    if parts[0].tag == tlv.OID and parts[0].oid() == _OID_SIGNED_DATA:
-        raise SesVersionUnsupported("CMS (GB/T 35275)")
+def value_kind(data: bytes) -> ValueKind:
+    """Tell what a signature value is by its first elements; raises SesFormatError."""
+    try:
+        node = tlv.parse(data)
+        if cms.is_signed_data(node):
+            return ValueKind.SIGNED_DATA
+        parts = node.sequence(2, 5)
+    except Asn1Error as exc:
+        raise SesFormatError(str(exc)) from exc
     if len(parts) == 2 and parts[0].tag == parts[1].tag == tlv.INTEGER:
-        raise SesVersionUnsupported("bare SM2 signature")
+        return ValueKind.BARE
+    return ValueKind.SEAL
+
+
+def signature_version(node: Node) -> int:
+    """Tell the generation of an SES_Signature; raises SesFormatError or Asn1Error."""
+    parts = node.sequence(2, 5)
     to_sign = parts[0].expect(tlv.SEQUENCE).children()
     if len(to_sign) < 2:
         raise SesFormatError("TBS_Sign is too short")
@@ -51,24 +70,26 @@ def signature_version(node: Node) -> int:
 
 
 def read_seal(data: bytes) -> Seal:
-    """Read an SESeal; raises SesFormatError (SesVersionUnsupported for v1, v5) and nothing else."""
+    """Read an SESeal of any generation; raises SesFormatError and nothing else."""
     try:
         node = tlv.parse(data)
-        version = seal_version(node)
-        if version != V4:
-            raise SesVersionUnsupported(version)
-        return v4.read_seal(node)
+        return v1.read_seal(node) if seal_version(node) == V1 else v4.read_seal(node)
     except Asn1Error as exc:
         raise SesFormatError(str(exc)) from exc
 
 
 def read_signature(data: bytes) -> SealSignature:
-    """Read an SES_Signature; raises SesFormatError (or SesVersionUnsupported), nothing else."""
+    """Read an SES_Signature of any generation; raises SesFormatError.
+
+    Signed data and bare r, s carry no seal: they raise SesVersionUnsupported.
+    """
+    kind = value_kind(data)
+    if kind is not ValueKind.SEAL:
+        raise SesVersionUnsupported(kind)
     try:
         node = tlv.parse(data)
-        version = signature_version(node)
-        if version != V4:
-            raise SesVersionUnsupported(version)
+        if signature_version(node) == V1:
+            return v1.read_signature(node)
         return v4.read_signature(node)
     except Asn1Error as exc:
         raise SesFormatError(str(exc)) from exc

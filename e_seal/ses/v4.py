@@ -1,9 +1,12 @@
-"""Read the seal structures of GB/T 38540-2020 (version 4)."""
+"""Read the seal structures of GB/T 38540-2020 (version 4) and GM/T 0031-2025 (version 5).
+
+Version 5 adds a timestamp over the seal's signature value.
+"""
 
 from e_seal.asn1 import tlv
 from e_seal.asn1.tlv import Asn1Error, Node
 from e_seal.asn1.x509 import Extension, read_extensions
-from e_seal.ses.model import HEADER_ID, V4, Picture, Seal, SealSignature, SesFormatError, Signer
+from e_seal.ses.model import HEADER_ID, V4, V5, Picture, Seal, SealSignature, SesFormatError, Signer
 
 _CERTIFICATES = 1
 _DIGESTS = 2
@@ -27,16 +30,17 @@ def _picture(node: Node) -> Picture:
 
 def read_seal(node: Node) -> Seal:
     """Read an SESeal; raises SesFormatError or Asn1Error."""
-    info, maker, algorithm, signature = node.sequence(4)
+    info, maker, algorithm, signature, *stamp = node.sequence(4, 5)
     fields = info.sequence(4, 5)
-    header_id, version, vendor = fields[0].sequence(3)
-    if header_id.text() != HEADER_ID or version.integer() != V4:
-        raise SesFormatError("header is not that of a version 4 seal")
+    header_id, number, vendor = fields[0].sequence(3)
+    version = number.integer()
+    if header_id.text() != HEADER_ID or version not in {V4, V5} or (stamp and version != V5):
+        raise SesFormatError("header is not that of a version 4 or 5 seal")
     kind, name, list_type, signers, created, start, end = fields[2].sequence(7)
     return Seal(
         raw=node.raw,
         signed=info.raw,
-        version=V4,
+        version=version,
         header_id=HEADER_ID,
         vendor_id=vendor.text(),
         code=fields[1].text(),
@@ -51,6 +55,7 @@ def read_seal(node: Node) -> Seal:
         maker_certificate=maker.octets(),
         signature_algorithm=algorithm.oid(),
         signature=signature.bits(),
+        timestamp=_timestamp(stamp[0]) if stamp else None,
     )
 
 

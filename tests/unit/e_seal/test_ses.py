@@ -1,5 +1,7 @@
 """Seals and seal signatures: real ones verify over their slices, generations are told apart."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from e_seal.asn1 import tlv
@@ -8,11 +10,12 @@ from e_seal.asn1.issue import Holder
 from e_seal.asn1.x509 import OID_SM2_WITH_SM3, read_certificate
 from e_seal.checks import DEFAULT_SKEW, check_signature
 from e_seal.findings import Code
+from e_seal.ofd import reader
 from e_seal.ses.model import Seal, SesFormatError, SesVersionUnsupported
 from e_seal.ses.read import read_seal, read_signature
-from e_seal.ses.write import make_signature
+from e_seal.ses.write import make_seal, make_signature
 from kernel.crypto import sm2, sm3
-from tests.unit.e_seal.samples import NOW, SEAL_CODE, sample, world
+from tests.unit.e_seal.samples import NOW, SEAL_CODE, draft, sample, world
 
 
 def maker_signed(seal: Seal) -> bool:
@@ -41,13 +44,75 @@ def test_v4_seal_files() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "version"),
-    [("UserV1.esl", 1), ("UserV5.esl", 5), ("UserV5_ts.esl", 5)],
+    ("name", "version", "stamp"),
+    [("UserV1.esl", 1, None), ("UserV5.esl", 5, None), ("UserV5_ts.esl", 5, b"\1\2\3")],
 )
-def test_other_generations_are_named(name: str, version: int) -> None:
-    with pytest.raises(SesVersionUnsupported) as caught:
-        read_seal(sample(f"seals/{name}"))
-    assert caught.value.version == version
+def test_other_generations_are_read(name: str, version: int, stamp: bytes | None) -> None:
+    seal = read_seal(sample(f"seals/{name}"))
+    assert (seal.version, seal.timestamp) == (version, stamp)
+    assert seal.created_at == seal.valid_from < seal.valid_until
+    assert len(seal.signers) == 1
+    assert maker_signed(seal)
+
+
+def test_a_version_1_signature_in_a_real_file() -> None:
+    data = reader.read(sample("samples/n.ofd")).package.get("Doc_0/Signs/Sign_0/SignedValue.dat")
+    signature = read_signature(data)
+    assert (signature.version, signature.seal.version) == (1, 1)
+    assert signature.signed_at == datetime(2020, 1, 25, 7, 31, 56, tzinfo=UTC)
+    assert maker_signed(signature.seal)
+
+
+@pytest.mark.parametrize(
+    ("stated", "moment"),
+    [
+        (b"2026-11-24 02:00:00", NOW),
+        (b"2026-11-24T02:00:00.377Z", NOW),
+        (b"20261124020000Z", NOW),
+        (tlv.generalized_time(NOW), NOW),
+        (tlv.x509_time(NOW), NOW),
+        (b"2026-13-24 02:00:00", None),
+        (b"yesterday", None),
+        (b"", None),
+    ],
+)
+def test_version_1_states_its_time_in_many_ways(stated: bytes, moment: datetime | None) -> None:
+    w = world()
+    seal = sample("seals/UserV1.esl")
+    body = tlv.sequence(
+        tlv.integer(11),
+        seal,
+        tlv.bit_string(stated),
+        tlv.bit_string(bytes(32)),
+        tlv.ia5("/x"),
+        tlv.octet_string(w.signer.certificate),
+        tlv.oid(OID_SM2_WITH_SM3),
+    )
+    data = tlv.sequence(body, tlv.bit_string(sm2.sign(w.signer.key, body)))
+    if moment is None:
+        with pytest.raises(SesFormatError):
+            read_signature(data)
+        return
+    signature = read_signature(data)
+    assert signature.signed_at == moment
+    assert verifies(read_certificate(w.signer.certificate), signature.signed, signature.signature)
+
+
+def test_version_5_is_written_and_read() -> None:
+    w = world()
+    made = draft(w.signer.certificate, version=5)
+    seal = make_seal(made, w.maker, lambda value: b"token over " + value)
+    found = read_seal(seal)
+    assert (found.version, found.timestamp) == (5, b"token over " + found.signature)
+    assert read_seal(make_seal(made, w.maker)).timestamp is None
+    data = make_signature(seal, bytes(32), "/x", NOW, w.signer, lambda value: value[::-1])
+    signature = read_signature(data)
+    assert (signature.version, signature.timestamp) == (5, signature.signature[::-1])
+    assert signature.seal.raw == seal
+    with pytest.raises(ValueError, match="version 5"):
+        make_seal(draft(w.signer.certificate), w.maker, lambda value: value)
+    with pytest.raises(SesFormatError):
+        make_signature(sample("seals/UserV1.esl"), bytes(32), "/x", NOW, w.signer)
 
 
 def test_cms_and_bare_signatures_are_named() -> None:
@@ -159,7 +224,7 @@ def test_timestamps_and_critical_extensions_are_mentioned() -> None:
     found = check_signature(read_signature(data), w.trust, now=NOW, skew=DEFAULT_SKEW)
     assert [item.code for item in found] == [
         Code.W_UNKNOWN_CRITICAL_EXT,
-        Code.W_TIMESTAMP_UNCHECKED,
+        Code.TIMESTAMP_INVALID,
     ]
 
 
