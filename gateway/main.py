@@ -11,7 +11,17 @@ from starlette.types import ASGIApp
 
 from gateway.api import health, openapi, problems
 from gateway.api.middleware import Surroundings
-from gateway.api.v1 import auth, cases, documents, events, items, materials, payments, staff
+from gateway.api.v1 import (
+    auth,
+    cases,
+    documents,
+    events,
+    items,
+    materials,
+    payments,
+    seal_acts,
+    staff,
+)
 from gateway.container import Container
 
 VERSION: Final = "0.1.0"
@@ -30,6 +40,7 @@ _ROUTERS: Final = (
     documents.router,
     events.router,
     staff.router,
+    seal_acts.router,
 )
 
 

@@ -22,6 +22,11 @@ SWEEP_TASK: Final = "payments.sweep"
 SEAL_SWEEP_TASK: Final = "e_seal.sweep"
 _DAILY: Final = timedelta(days=1)
 _HOURLY: Final = timedelta(hours=1)
+_SEAL_CRONS: Final = {
+    SEAL_SWEEP_TASK: (_HOURLY, timedelta()),
+    "e_seal.revocations": (_DAILY, timedelta(hours=5, minutes=20)),
+}
+"""What seals have the clock start, with period and offset: carry on, fetch the list of the dead."""
 _KEEP_DONE: Final = timedelta(days=30)
 _SWEEP_AT: Final = timedelta(hours=6, minutes=40)
 _PATIENT: Final = Backoff(base=timedelta(seconds=2), cap=timedelta(minutes=10))
@@ -58,12 +63,14 @@ def register(registry: TaskRegistry, services: Container) -> None:
         backoff=_PATIENT,
     )
     for kind, seal_step in e_seal.STEPS.items():
-        if kind != SEAL_SWEEP_TASK:
+        if kind not in _SEAL_CRONS:
             registry.register(
                 kind, [_seal_step(services, seal_step)], max_attempts=_MANY, backoff=_PATIENT
             )
     registry.register(e_seal.CHANGED_TASK, [_sealed(services)], max_attempts=_MANY)
-    registry.every(SEAL_SWEEP_TASK, _HOURLY, [_seal_step(services, e_seal.STEPS[SEAL_SWEEP_TASK])])
+    for kind, (period, offset) in _SEAL_CRONS.items():
+        step_of_kind = _seal_step(services, e_seal.STEPS[kind])
+        registry.every(kind, period, [step_of_kind], offset=offset)
     sweep = payments.STEPS[SWEEP_TASK]
     registry.every(SWEEP_TASK, _DAILY, [_payment_step(services, sweep)], offset=_SWEEP_AT)
     registry.every("identity.sweep", _HOURLY, [_forget_logins(services)])

@@ -76,10 +76,8 @@ def list_text(page: RevocationData) -> bytes:
     A value that holds a bar or a line break could be read in two ways: raise Malformed.
     """
     head = (page.version, page.invalidEffectTime, page.nextUpdateTime, page.awardCompany)
-    rows = [
-        head,
-        *((one.sealCode, one.sealName, one.revocationTime) for one in page.revocationList),
-    ]
+    lines = page.revocationList
+    rows = [head, *((one.sealCode, one.sealName, one.revocationTime) for one in lines)]
     if any("|" in value or "\n" in value for row in rows for value in row):
         raise Malformed("a value of the list holds a separator")
     return "\n".join("|".join(row) for row in rows).encode()

@@ -38,6 +38,7 @@ APP_KEY: Final = "onewindow-sandbox"
 SALT: Final = "sandbox-salt"
 TOKEN_SECONDS: Final = 7200
 COMPANY: Final = "国家电子印章状态发布系统 SANDBOX"
+_HEAD: Final = ("version", "invalidEffectTime", "nextUpdateTime", "awardCompany")
 _LIST_VALID: Final = timedelta(days=30)
 _ACCOUNT: Final = "account"
 _TOKEN: Final = "token"
@@ -212,15 +213,12 @@ class _System:
             "awardCompany": COMPANY,
             "revocationList": lines[(number - 1) * size : number * size],
         }
-        return page | self._signature(page)
+        return {**page, **self._signature(page)}
 
     def _signature(self, page: Mapping[str, Any]) -> Mapping[str, str]:
         account = self._store.get(_ACCOUNT, USERNAME)
         key = sm2.PrivateKey.from_pem(account["key"])
-        head = "|".join(
-            page[name]
-            for name in ("version", "invalidEffectTime", "nextUpdateTime", "awardCompany")
-        )
+        head = "|".join(page[name] for name in _HEAD)
         rows = [
             f"{line['sealCode']}|{line['sealName']}|{line['revocationTime']}"
             for line in page["revocationList"]
