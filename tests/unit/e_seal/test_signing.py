@@ -204,3 +204,31 @@ def test_a_document_without_a_body_end_is_refused() -> None:
 
 def test_skew_default_is_the_beijing_offset() -> None:
     assert timedelta(hours=8) < DEFAULT_SKEW < timedelta(hours=9)
+
+
+def test_a_long_document_is_cut_in_groups() -> None:
+    stamps = riding_stamps([(210, 297)] * 11, 120, 40, 40)
+    assert len(stamps) == 11
+    clips = [s.clip for s in stamps]
+    first, second = clips[:5], clips[5:]
+    assert [clip and clip[2] for clip in first] == [8] * 5
+    assert [clip and clip[2] for clip in second] == [pytest.approx(40 / 6)] * 6
+    # Each group shows the whole picture, from its left end to its right one.
+    assert first[0] == (0, 0, 8, 40)
+    assert second[0] == (0, 0, pytest.approx(40 / 6), 40)
+    assert riding_stamps([(210, 297)], 120, 40, 40) == ()
+
+
+def test_a_left_edge_is_the_mirror_of_a_right_one() -> None:
+    left = riding_stamps([(210, 297)] * 5, 120, 40, 40, edge="left")
+    assert [s.x for s in left] == [-32, -24, -16, -8, 0]
+    assert [s.clip for s in left][:2] == [(32, 0, 8, 40), (24, 0, 8, 40)]
+    # What is shown begins at the very edge.
+    assert all(s.clip is not None and s.x + s.clip[0] == 0 for s in left)
+
+
+def test_riding_strips_lie_inside_their_pages() -> None:
+    sizes = [(210.0, 297.0), (297.0, 210.0), (148.0, 210.0)]
+    for stamp, (width, _) in zip(riding_stamps(sizes, 50, 42, 42), sizes, strict=True):
+        assert stamp.clip is not None
+        assert stamp.x + stamp.clip[0] + stamp.clip[2] == pytest.approx(width)
