@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
 from bench.names import AGAINST, BARE, NAMES, NO_DATABASE
-from bench.stats import Key, Series, change, summarise
+from bench.stats import Key, Series, change, series, summarise
 
 Summary = Mapping[Key, Mapping[str, Series]]
+RATIO: Final = "ratio"
 
-_COMPARED: Final = {"cpu_us": -1, "rps": 1, "p50_ms": -1, "p99_ms": -1}
+_COMPARED: Final = {RATIO: 1, "cpu_us": -1, "rps": 1, "p50_ms": -1, "p99_ms": -1}
 """Measures that two runs are compared by, and whether more is better (1) or worse (-1)."""
-_UNITS: Final = {"cpu_us": "CPU µs", "rps": "requests/s", "p50_ms": "p50 ms", "p99_ms": "p99 ms"}
+_UNITS: Final = {
+    RATIO: "× naive CPU",
+    "cpu_us": "CPU µs",
+    "rps": "requests/s",
+    "p50_ms": "p50 ms",
+    "p99_ms": "p99 ms",
+}
 
 
 def ratio(summary: Summary, key: Key, measure: str) -> float | None:
@@ -32,6 +39,20 @@ def ratio(summary: Summary, key: Key, measure: str) -> float | None:
     if measure == "rps":
         return ours / theirs if theirs else None
     return theirs / ours if ours else None
+
+
+def paired(rounds: Iterable[Mapping[str, Any]]) -> dict[Key, Series]:
+    """Return the CPU ratio to the naive counterpart, taken within each round.
+
+    A machine that is slow for a while slows both: this moves less between runs than CPU µs do.
+    """
+    costs = {(one["case"], one["database"], one["round"]): one["cpu_us"] for one in rounds}
+    found: dict[Key, list[float]] = {}
+    for (name, database, number), ours in costs.items():
+        theirs = costs.get((AGAINST.get(name, ""), database, number))
+        if theirs is not None and ours:
+            found.setdefault((name, database), []).append(theirs / ours)
+    return {key: series(values) for key, values in found.items()}
 
 
 def times_bare(summary: Summary, key: Key) -> float | None:
@@ -56,7 +77,7 @@ def run_table(document: Mapping[str, Any]) -> Table:
     )
     table.add_column("case")
     table.add_column("database")
-    for title in ("CPU µs", "±", "db µs", "req/s", "p50 ms", "p99 ms"):
+    for title in ("CPU µs", "±", "best", "db µs", "req/s", "p50 ms", "p99 ms"):
         table.add_column(title, justify="right")
     for title in ("× naive CPU", "× naive req/s", "bare routes", "generator µs"):
         table.add_column(title, justify="right")
@@ -78,6 +99,7 @@ def _row(summary: Summary, key: Key) -> list[str]:
         key[1],
         f"{found['cpu_us'].median:.0f}",
         "" if noise is None else f"{noise:.0%}",
+        f"{found['cpu_us'].low:.0f}",
         f"{found['database_us'].median:.0f}" if found["database_us"].median else "",
         f"{found['rps'].median:.0f}",
         f"{found['p50_ms'].median:.1f}",
@@ -95,7 +117,7 @@ def _times(value: float | None, digits: int = 2) -> str:
 
 def comparison_table(before: Mapping[str, Any], after: Mapping[str, Any]) -> Table:
     """Return what changed from one run to the other, measure by measure."""
-    old, new = summarise(before["rounds"]), summarise(after["rounds"])
+    old, new = _with_ratios(before["rounds"]), _with_ratios(after["rounds"])
     table = Table(
         title=f"{_named(before)} → {_named(after)}",
         caption="a change within the noise of both runs says nothing; one round has no known noise",
@@ -109,17 +131,28 @@ def comparison_table(before: Mapping[str, Any], after: Mapping[str, Any]) -> Tab
         if key not in old:
             continue
         for measure, sign in _COMPARED.items():
+            if measure not in old[key] or measure not in new[key]:
+                continue
             found = change(old[key][measure], new[key][measure])
+            digits = 2 if measure == RATIO else 1
             table.add_row(
                 *key,
                 _UNITS[measure],
-                f"{found.before:.1f}",
-                f"{found.after:.1f}",
+                f"{found.before:.{digits}f}",
+                f"{found.after:.{digits}f}",
                 f"{found.relative:+.1%}",
                 "?" if found.noise is None else f"±{found.noise:.1%}",
                 verdict(found.relative * sign, found.noise, certain=found.certain),
             )
     return table
+
+
+def _with_ratios(rounds: list[dict[str, Any]]) -> Summary:
+    ratios = paired(rounds)
+    return {
+        key: found | ({RATIO: ratios[key]} if key in ratios else {})
+        for key, found in summarise(rounds).items()
+    }
 
 
 def verdict(gain: float, noise: float | None, *, certain: bool) -> str:

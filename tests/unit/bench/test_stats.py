@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.report import ratio, times_bare, verdict
+from bench.report import paired, ratio, times_bare, verdict
 from bench.stats import MEASURES, Change, change, percentile, series, summarise
 
 FIGURES = st.floats(min_value=0.001, max_value=1e9)
@@ -104,6 +104,17 @@ def test_a_ratio_above_one_is_better_for_costs_and_rates():
     assert ratio(found, key, "cpu_us") == pytest.approx(1.5)
     assert ratio(found, key, "rps") == pytest.approx(1.5)
     assert times_bare(found, key) == pytest.approx(20)
+
+
+def test_a_slow_round_slows_both_and_the_paired_ratio_stays():
+    rounds = [
+        {**one_round(case, "sqlite", cpu_us=cost * slow), "round": number}
+        for number, slow in enumerate((1, 3))
+        for case, cost in (("accept a case", 1000), ("naive insert", 1500))
+    ]
+    found = paired(rounds)
+    assert found == {("accept a case", "sqlite"): series([1.5, 1.5])}
+    assert paired(rounds[:1]) == {}
 
 
 def test_what_has_no_baseline_has_no_ratio():
