@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from bench.harness import complaints
 from bench.report import comparison_table
 from tests.support.sources import ROOT
 
@@ -23,6 +25,17 @@ def bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def test_errors_spoil_a_run_and_figures_do_not(capsys: pytest.CaptureFixture[str]):
+    good = {"case": "case status", "database": "sqlite", "round": 0, "errors": 0, "samples": []}
+    good |= {"generator_us": 50.0, "rps": 100.0}
+    bad = good | {"errors": 2, "samples": ["HTTP/1.1 503"]}
+    assert complaints([good], Console()) == 0
+    assert complaints([good | {"rps": 19_000.0}], Console()) == 0
+    assert "generator was the limit" in capsys.readouterr().out
+    assert complaints([good, bad], Console()) == 1
+    assert "HTTP/1.1 503" in capsys.readouterr().out
 
 
 @pytest.mark.slow
