@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.api.world import CLIENT_ID, OTHER, PERSON, Login, World, ok, refused
+from tests.api.installation import CLIENT_ID
+from tests.api.world import OTHER, PERSON, Login, World, ok, refused
 
 COOKIE = "onewindow-login"
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -22,20 +22,19 @@ from gateway.bootstrap import build
 from gateway.catalog import seed
 from gateway.container import Container
 from gateway.main import create_app
-from gateway.settings import Settings
 from gateway.worker.steps import register
 from identity import StaffMember, StaffRole
 from kernel import masking
-from kernel.clock import SystemClock, beijing
+from kernel.clock import beijing
 from kernel.db.tables import numbers
 from kernel.db.task_kinds import TaskRegistry
 from kernel.db.tasks import TaskEngine
 from kernel.db.work import connection
 from kernel.ids import RandomIds
+from tests.api.installation import CLIENT_ID, TravelClock, settings_for
 from tests.api.logbook import Logbook
 from tests.api.town import HOST, Town
 
-CLIENT_ID = "test-portal"
 PERSON, OTHER, WEAK = "jis-u-000001", "jis-u-000002", "jis-u-000003"
 COMPANY = "jis-c-000001"
 PERSONAL = frozenset(
@@ -59,46 +58,6 @@ _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)"\s+value="([^"]*)">')
 _ACTION = re.compile(r'<form[^>]*action="([^"]+)"')
 _REDIRECTS = frozenset({301, 302, 303, 307})
 _ROUNDS = 60
-
-
-@dataclass
-class TravelClock:
-    """The machine's clock, shifted as far as a test wants."""
-
-    shift: timedelta = timedelta()
-
-    def now(self) -> datetime:
-        return SystemClock().now() + self.shift
-
-    def monotonic(self) -> float:
-        return SystemClock().monotonic() + self.shift.total_seconds()
-
-
-def settings_for(town: Town, database_url: str) -> Settings:
-    """Return settings as the demonstration makes them."""
-    options = {name: dict(one.options) for name, one in town.given.items()}
-    options["cnnontax_tcp"] |= {"listen_host": HOST, "listen_port": town.push_port}
-    options.get("sd_seal", {}).pop("trust_anchors_pem", None)
-    adapters = {
-        name: {"sandbox": True, "options": options[name], "secrets": dict(one.secrets)}
-        for name, one in town.given.items()
-    }
-    portal = {
-        "client_id": CLIENT_ID,
-        "name": "测试门户",
-        "kind": "WEB",
-        "return_to": [f"{town.gateway_url}/portal/"],
-    }
-    document: dict[str, Any] = {
-        "server": {"host": HOST, "port": town.gateway_port, "public_url": town.gateway_url},
-        "database": {"url": database_url, "durable": False, "pool_size": 8},
-        "keys": {"active": "k1", "ring": {"k1": "5a" * 32}, "index": "a5" * 32},
-        "identity": {"callback_base": f"{town.gateway_url}/auth/cb", "portals": [portal]},
-        "seal": {"upstream": "sd_seal", "trust_anchors_file": str(town.trust_anchors)},
-        "payments": {"upstream": "cnnontax_tcp"},
-        "adapters": adapters,
-    }
-    return Settings(**document)
 
 
 @dataclass

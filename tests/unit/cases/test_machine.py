@@ -23,8 +23,6 @@ from gateway.cases.model import (
     CaseState,
     Channel,
     Document,
-    DocumentKind,
-    DocumentState,
     Opinion,
     Outcome,
 )
@@ -34,12 +32,18 @@ from kernel.db.events import Event, timeline
 from kernel.db.history import Change, of_entity
 from kernel.errors import Failure
 from tests.support.databases import SqliteDatabases
+from tests.unit.cases.agreement import (
+    require_dates,
+    require_events,
+    require_history,
+    require_money,
+    require_papers,
+)
 from tests.unit.cases.desk import CLERK, OFFICER, OWNER, PDF, hall, opened
 from tests.unit.cases.samples import PERSON, ROAD, form_of, item
 
 S = CaseState
 FORM = form_of(item())
-STAFFED = set(S) - {S.DRAFT, S.DISCARDED}
 ALL_MATERIALS = {"M01", "M02", "M03"}
 Seen = tuple[Case, Sequence[Change], Sequence[Event], Sequence[payments.Bill], Sequence[Document]]
 
@@ -273,62 +277,6 @@ class Machine(RuleBasedStateMachine):
         require_money(case, changes, bills)
         require_papers(case, documents)
         require_dates(case)
-
-
-def require_history(case: Case, changes: Sequence[Change]) -> None:
-    state = str(S.DRAFT)
-    for change in changes:
-        assert change.old == state
-        assert TABLE.event(S(change.old), S(change.new)) == change.event
-        assert change.reference == case.case_id
-        state = change.new
-    assert case.state == state
-
-
-def require_events(changes: Sequence[Change], events: Sequence[Event]) -> None:
-    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
-    moves = [event for event in events if event.topic in set(TABLE.edges.values())]
-    assert [event.topic for event in moves] == [change.event for change in changes]
-    assert [event.data["state"] for event in moves] == [change.new for change in changes]
-
-
-def require_money(case: Case, changes: Sequence[Change], bills: Sequence[payments.Bill]) -> None:
-    assert len(bills) <= 1
-    asked = [change for change in changes if change.new == S.AWAITING_PAYMENT]
-    assert len(asked) <= 1
-    if bills:
-        assert asked
-    paid = any(bill.pay is payments.PayState.PAID for bill in bills)
-    assert not case.fee_paid or paid
-    if case.outcome is Outcome.GRANTED:
-        assert case.fee_paid
-
-
-def require_papers(case: Case, documents: Sequence[Document]) -> None:
-    kinds = [document.kind for document in documents]
-    assert len(set(kinds)) == len(kinds)
-    wanted = {
-        Outcome.GRANTED: {DocumentKind.GRANT},
-        Outcome.REFUSED: {DocumentKind.REFUSAL},
-        Outcome.NOT_ACCEPTED: {DocumentKind.NON_ACCEPTANCE},
-    }
-    expected = set() if case.outcome is None else set(wanted.get(case.outcome, set()))
-    if case.accepted_at is not None:
-        expected.add(DocumentKind.ACCEPTANCE)
-    assert set(kinds) == expected
-    decision = [d for d in documents if d.kind in {DocumentKind.GRANT, DocumentKind.REFUSAL}]
-    if decision:
-        sealed = decision[0].state is DocumentState.SEALED
-        assert sealed == (case.state is not S.DECIDED)
-
-
-def require_dates(case: Case) -> None:
-    assert (case.case_no is not None) == (case.submitted_at is not None)
-    assert (case.finished_at is not None) == (case.state in TABLE.terminal)
-    assert (case.outcome is not None) == (
-        case.state
-        in {S.NOT_ACCEPTED, S.WITHDRAWN, S.DECIDED, S.CONCLUDED, S.DELIVERING, S.DELIVERED}
-    )
 
 
 @pytest.mark.slow
