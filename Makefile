@@ -14,7 +14,7 @@ STAMP := $(VENV)/.setup-$(shell cat requirements/dev.txt pyproject.toml requirem
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help setup demo test check fmt bench migrate coverage lock clean
+.PHONY: help setup peers demo test check fmt bench migrate coverage lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -36,7 +36,10 @@ check: setup ## lint, format, types and import contracts
 	@echo "mypy --strict"; $(BIN)/mypy
 	@echo "import contracts"; $(BIN)/lint-imports --no-logo
 
-test: check ## check, then every test
+peers: ## npm packages that judge sealed documents in tests/peers; leaves them out where there is no npm
+	@tests/peers/setup
+
+test: check peers ## check, then every test
 	@$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
 
 coverage: setup ## tests with branch coverage
@@ -56,4 +59,4 @@ lock: setup ## compile requirements from pyproject.toml (needs uv)
 	@requirements/compile
 
 clean: ## remove the environment and caches; var, which holds data, stays
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) tests/peers/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
