@@ -1,8 +1,9 @@
 """电子印章: seals, and the documents they sign."""
 
 from e_seal.asn1.chain import TrustStore
+from e_seal.asn1.revocation import RevocationFolder
 from e_seal.errors import DocumentNotSealed, InvalidSealOrder, SealActNotFound, SealOrderDiffers
-from e_seal.findings import Code, Finding, Verdict
+from e_seal.findings import Code, Finding, Severity, Verdict
 from e_seal.ledger import CHANGED_TASK
 from e_seal.model import (
     ActKind,
@@ -25,6 +26,7 @@ from e_seal.model import (
     StampPosition,
 )
 from e_seal.ofd.compose import Layout, StampPlace
+from e_seal.ofd.container import Source
 from e_seal.ofd.errors import OfdError
 from e_seal.ofd.reader import OfdDocument
 from e_seal.ofd.reader import read as read_ofd
@@ -36,14 +38,19 @@ from e_seal.report import Report, SignatureReport
 from e_seal.service import SealService
 from e_seal.states import ACT, LABELS, PUBLIC
 from e_seal.steps import STEPS
+from e_seal.texts import FINDINGS, NOT_CHECKED, VERDICTS
+from e_seal.verify import verify as verify_ofd
 
 __all__ = [
     "ACT",
     "CHANGED_TASK",
+    "FINDINGS",
     "LABELS",
+    "NOT_CHECKED",
     "PORT_VERSION",
     "PUBLIC",
     "STEPS",
+    "VERDICTS",
     "ActKind",
     "ActRepository",
     "ActState",
@@ -64,6 +71,7 @@ __all__ = [
     "PublicStatus",
     "Report",
     "Revocation",
+    "RevocationFolder",
     "SealAct",
     "SealActNotFound",
     "SealOptions",
@@ -75,10 +83,12 @@ __all__ = [
     "SealState",
     "SealStatusSource",
     "SealSummary",
+    "Severity",
     "SignRequest",
     "SignatureForm",
     "SignatureReport",
     "Signer",
+    "Source",
     "StampPlace",
     "StampPosition",
     "TrustStore",
@@ -86,5 +96,6 @@ __all__ = [
     "doc_id_of",
     "missing_glyphs",
     "read_ofd",
+    "verify_ofd",
     "write_ofd",
 ]

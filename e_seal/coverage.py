@@ -2,24 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
 
 from e_seal.findings import Code, Finding
-from e_seal.ofd import xml
 from e_seal.ofd.reader import OFD_XML, OfdDocument
 from e_seal.report import SignatureReport
-
-_ONCE: Final = ("DocRoot", "Signatures", "DocInfo")
 
 
 def check_list(document: OfdDocument) -> Iterator[Finding]:
     """Step 14: neither OFD.xml nor the list may be read in two ways; both are often unsigned."""
-    root = xml.parse(document.package.get(OFD_XML))
-    for body in xml.children(root, "DocBody"):
-        for name in _ONCE:
-            if sum(1 for _ in xml.children(body, name)) > 1:
-                detail = f"OFD.xml names more than one {name}"
-                yield Finding(Code.SIGNATURE_LIST_INVALID, detail, (OFD_XML,))
+    for name in document.ambiguous:
+        detail = f"OFD.xml names more than one {name}"
+        yield Finding(Code.SIGNATURE_LIST_INVALID, detail, (OFD_XML,))
     listed = document.signatures_path or ""
     for what, values in (
         ("ID", [entry.id for entry in document.signatures]),

@@ -21,6 +21,8 @@ class SealOptions(BaseModel):
     """PEM file of the root certificates that seals must lead to (信任锚)."""
     intermediates_file: str | None = None
     """PEM file of certificates that may lie between."""
+    revocation_lists: str | None = None
+    """Folder (or one file) of the issuers' revocation lists (CRL), kept fresh from outside."""
     allow_unchecked_chain: bool = False
     """Seal even without trust anchors; nobody then knows whose seal it is. Never in production."""
     skew: timedelta = timedelta(hours=8, minutes=5)

@@ -22,6 +22,7 @@ from e_seal.model import (
     SealState,
     SealSummary,
 )
+from e_seal.ofd.container import Source
 from e_seal.options import SealOptions
 from e_seal.ports import ActRepository, SealProvider, SealStatusSource
 from e_seal.status_book import StatusBook
@@ -349,7 +350,7 @@ class SealService:
 
     # ---- verifying -----------------------------------------------------------------------------
 
-    async def verify(self, ofd: bytes, *, online: bool = False) -> Report:
+    async def verify(self, ofd: Source, *, online: bool = False) -> Report:
         """Verify any sealed OFD (验章); ``online`` also asks the province about each seal.
 
         A status system that does not answer is a warning in the report, never an error.
@@ -364,7 +365,7 @@ class SealService:
         }
         return await self._verified(ofd, await self.status_book.states(used))
 
-    async def _verified(self, ofd: bytes, states: Mapping[str, SealState] | None) -> Report:
+    async def _verified(self, ofd: Source, states: Mapping[str, SealState] | None) -> Report:
         return await asyncio.to_thread(
             verify,
             ofd,

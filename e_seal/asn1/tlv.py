@@ -7,9 +7,8 @@ for each node and decodes values lazily. ITU-T X.690 is the source of the rules.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_DEPTH: Final = 32
@@ -47,8 +46,7 @@ class Asn1Error(ValueError):
     """The bytes are not the ASN.1 that was expected; the only error this package raises."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One TLV: identifier octet, content octets and the whole slice they came from."""
 
     tag: int

@@ -2,8 +2,11 @@
 
 import itertools
 import posixpath
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from xml.etree.ElementTree import Element
 
@@ -13,6 +16,11 @@ from e_seal.ofd.errors import OfdMalformed, OfdUnsafe
 from e_seal.ofd.package import Package, read_package
 
 OFD_XML: Final = "OFD.xml"
+_ONCE: Final = ("DocInfo", "DocRoot", "Signatures")
+_PLAIN: Final = re.compile(r"/[A-Za-z0-9_](?:[A-Za-z0-9_-]|[./](?=[A-Za-z0-9_-]))*", re.ASCII)
+"""Absolute locations that mean what they say; most are of this kind."""
+_MAX_REMEMBERED: Final = 512
+"""Characters (OURS), so that strangers cannot fill the memory."""
 _LINE_TOLERANCE: Final = 0.5
 """Text objects whose baselines differ by less (millimetres) are read as one line."""
 
@@ -68,6 +76,8 @@ class OfdDocument:
     signatures: tuple[SignatureEntry, ...]
     reachable: frozenset[str]
     tags: tuple[TagEntry, ...] = ()
+    ambiguous: tuple[str, ...] = ()
+    """Elements of OFD.xml that stand more than once in one DocBody: readers differ about them."""
 
     def tag_values(self, entry: TagEntry) -> dict[str, str]:
         """The tagged fields by name: each value is the text on the page that it refers to."""
@@ -104,6 +114,14 @@ class OfdDocument:
 
 def resolve(base: str, location: str) -> str:
     """Entry name of an ST_Loc found in part ``base``; raises OfdUnsafe if it leaves the package."""
+    if _PLAIN.fullmatch(location):
+        return location[1:]
+    if len(base) + len(location) > _MAX_REMEMBERED:
+        return _resolved(base, location)
+    return _remembered(base, location)
+
+
+def _resolved(base: str, location: str) -> str:
     location = location.strip().replace("\\", "/")
     # An absolute location wins in join: the package root is the file system's root.
     path = posixpath.normpath(posixpath.join(posixpath.dirname(base), location).lstrip("/"))
@@ -112,6 +130,9 @@ def resolve(base: str, location: str) -> str:
     if path == ".." or path.startswith("../"):
         raise OfdUnsafe("location leaves the package")
     return path
+
+
+_remembered = lru_cache(maxsize=1024)(_resolved)
 
 
 def _numbers(value: str | None) -> list[float]:
@@ -271,8 +292,11 @@ def read_parts(package: Package) -> OfdDocument:
     bodies = list(xml.children(root, "DocBody"))
     if not bodies:
         raise OfdMalformed("OFD.xml without DocBody")
+    twice: list[str] = []
     for body in bodies:
         walk.body(body)
+        names = Counter(map(xml.local, body))
+        twice += (name for name in _ONCE if names[name] > 1)
     return OfdDocument(
         package=package,
         doc_id=xml.text(bodies[0], "DocInfo", "DocID") or "",
@@ -284,4 +308,5 @@ def read_parts(package: Package) -> OfdDocument:
         signatures=_signatures(package, walk.signatures_path),
         reachable=frozenset(walk.reachable),
         tags=tuple(walk.tags),
+        ambiguous=tuple(twice),
     )

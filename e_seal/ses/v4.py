@@ -3,6 +3,8 @@
 Version 5 adds a timestamp over the seal's signature value.
 """
 
+from functools import lru_cache
+
 from e_seal.asn1 import tlv
 from e_seal.asn1.tlv import Asn1Error, Node
 from e_seal.asn1.x509 import Extension, read_extensions
@@ -11,6 +13,8 @@ from e_seal.ses.model import HEADER_ID, V4, V5, Picture, Seal, SealSignature, Se
 _CERTIFICATES = 1
 _DIGESTS = 2
 _IMPLICIT_0 = 0x80
+_MAX_REMEMBERED = 64 * 1024
+"""Octets (OURS), so that strangers cannot fill the memory."""
 
 
 def _signers(kind: int, node: Node) -> tuple[Signer, ...]:
@@ -82,11 +86,23 @@ def _timestamp(node: Node) -> bytes:
     return inner[0].bits()
 
 
+def _embedded(node: Node) -> Seal:
+    if len(node.raw) > _MAX_REMEMBERED:
+        return read_seal(node)
+    return _remembered(node.raw)
+
+
+@lru_cache(maxsize=64)
+def _remembered(raw: bytes) -> Seal:
+    """One seal signs many documents; what was read of it once holds for the same bytes."""
+    return read_seal(tlv.parse(raw))
+
+
 def read_signature(node: Node) -> SealSignature:
     """Read an SES_Signature; raises SesFormatError or Asn1Error."""
     parts = node.sequence(4, 5)
     fields = parts[0].sequence(5, 6)
-    seal = read_seal(fields[1])
+    seal = _embedded(fields[1])
     return SealSignature(
         raw=node.raw,
         signed=parts[0].raw,
