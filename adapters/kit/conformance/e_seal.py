@@ -9,23 +9,34 @@ option ``own_fields``; switched off, requests go out without their id.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
 
-from adapters.kit.conformance.drills import Drill
+from adapters.kit.conformance.e_seal_drills import DRILLS
+from adapters.kit.conformance.e_seal_ground import (
+    FROZEN_SEAL,
+    LOST_SECONDS,
+    NO_SEAL,
+    OTHER_SEAL,
+    PATH,
+    REVOKED_SEAL,
+    SEAL,
+    SKEW,
+    UNIT,
+    acts,
+    digest_of,
+    request,
+    trust_of,
+)
+from adapters.kit.conformance.e_seal_ground import provider_of as _provider
 from adapters.kit.conformance.world import World
 from adapters.kit.deadline import deadline
 from e_seal import (
-    Authorisation,
     SealProvider,
     SealState,
     SignatureForm,
-    Signer,
-    SignRequest,
-    TrustStore,
     Verdict,
 )
 from e_seal.asn1.x509 import read_certificate
@@ -37,72 +48,27 @@ from e_seal.ses.read import read_seal, read_signature
 from e_seal.signing import Stamp, check_response, embed, prepare
 from e_seal.signing_lock import check_lock, prepare_lock
 from e_seal.verify import verify
-from kernel.crypto import sm2, sm3
+from kernel.crypto import sm2
 from kernel.errors import (
     UpstreamAuthFailed,
     UpstreamOutcomeUnknown,
     UpstreamRejected,
 )
 
-SEAL: Final = "37010000000104"
-"""济南市行政审批服务局."""
-UNIT: Final = "11370100MB900004XW"
-OTHER_SEAL: Final = "37010200000107"
-"""济南市历下区卫生健康局."""
-FROZEN_SEAL: Final = "37010200000901"
-REVOKED_SEAL: Final = "37010200000902"
-NO_SEAL: Final = "37010099999999"
-PATH: Final = "/Doc_0/Signs/Sign_1/Signature.xml"
-SKEW: Final = timedelta(minutes=10)
-LOST_SECONDS: Final = 1.5
-
-
-def request(
-    world: World,
-    key: str = "request-1",
-    *,
-    seal_code: str = SEAL,
-    digest: bytes | None = None,
-    property_info: str = PATH,
-) -> SignRequest:
-    """Return an order to sign; the same key gives the same one."""
-    now = world.clock.now()
-    return SignRequest(
-        request_id=key,
-        reference="case-1",
-        item_code="11370100MB28455711437012000300001",
-        seal_code=seal_code,
-        digest=digest_of(key) if digest is None else digest,
-        property_info=property_info,
-        sign_time=now,
-        signer=Signer("staff-1"),
-        authorisation=Authorisation("grant-1", "staff-2", now + timedelta(hours=1)),
-        document_id="document-1",
-        document_name="受理通知书",
-        page_count=1,
-    )
-
-
-def digest_of(key: str) -> bytes:
-    """Return the digest that ``request`` puts under a key."""
-    return sm3.digest(key.encode())
-
-
-def trust_of(world: World) -> TrustStore:
-    """Return the trust store of what the simulator handed out."""
-    return TrustStore.from_pem("".join(world.onboarding.options["trust_anchors_pem"]))
-
-
-async def acts(world: World) -> Sequence[dict[str, Any]]:
-    """Return the simulator's log of seal uses, in order."""
-    answer = (await world.browser.get("/sim/acts")).raise_for_status()
-    found: Sequence[dict[str, Any]] = answer.json()["acts"]
-    return found
-
-
-def _provider(world: World) -> SealProvider:
-    provider: SealProvider = world.provider
-    return provider
+__all__ = [
+    "DRILLS",
+    "FROZEN_SEAL",
+    "NO_SEAL",
+    "OTHER_SEAL",
+    "PATH",
+    "REVOKED_SEAL",
+    "SEAL",
+    "UNIT",
+    "acts",
+    "digest_of",
+    "request",
+    "trust_of",
+]
 
 
 def _none_of(findings: Iterable[Finding]) -> None:
@@ -351,62 +317,3 @@ async def _impostor(world: World) -> AsyncIterator[SealProvider]:
         yield connected.provider
     finally:
         await connected.close()
-
-
-async def _list(world: World, _key: str) -> object:
-    return await _provider(world).list_seals(UNIT, "staff-1")
-
-
-async def _get_seal(world: World, _key: str) -> object:
-    return await _provider(world).get_seal(SEAL)
-
-
-async def _sign(world: World, key: str) -> object:
-    return await _provider(world).sign_digest(request(world, key))
-
-
-async def _sign_once(world: World, key: str) -> object:
-    # Where the world is connected to now, which a drill may have changed.
-    options = world.connected.options.model_dump(exclude={"own_fields"})
-    world.reconnect(**options, own_fields=False)
-    return await _provider(world).sign_digest(request(world, key))
-
-
-async def _seal_image(world: World, _key: str) -> object:
-    return await world.provider.seal_image(SEAL)
-
-
-async def _verify(world: World, key: str) -> object:
-    order = request(world, key)
-    about = {"property_info": order.property_info, "at": order.sign_time, "seal": b"seal"}
-    return await world.provider.verify(b"value", digest=order.digest, **about)
-
-
-async def _error_text(world: World, _key: str) -> object:
-    return await world.provider.error_text(0)
-
-
-async def _find(world: World, key: str) -> object:
-    return await _provider(world).find_signature(key)
-
-
-async def _status(world: World, _key: str) -> object:
-    return await _provider(world).status(SEAL)
-
-
-async def _uses(world: World, key: str) -> int:
-    digest = digest_of(key).hex()
-    return sum(act["digest"] == digest for act in await acts(world))
-
-
-DRILLS: Final[Sequence[Drill]] = (
-    Drill("sign", _sign, _uses),
-    Drill("sign without an id", _sign_once, _uses, needs="sign_once"),
-    Drill("list seals", _list),
-    Drill("get seal", _get_seal),
-    Drill("find a signature", _find),
-    Drill("status", _status),
-    Drill("seal image", _seal_image, needs="seal_image"),
-    Drill("verify", _verify, needs="verify"),
-    Drill("error text", _error_text, needs="error_text"),
-)
