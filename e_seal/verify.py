@@ -38,6 +38,8 @@ __all__ = ["Report", "SignatureReport", "verify"]
 _SM3_NAMES: Final = frozenset({OID_SM3, "SM3"})
 _DEAD: Final = frozenset({SealState.REVOKED, SealState.CANCELLED, SealState.FROZEN})
 _TIME_DIGITS: Final = 14
+MAX_SIGNATURES: Final = 256
+"""OURS: every signature costs two verifications, and a list of them is short to write."""
 
 
 def verify(
@@ -65,6 +67,8 @@ def verify(
     if not document.signatures:
         missing = Finding(Code.NOT_SIGNED, "the document lists no signature")
         return report((), (missing, *listed), left_out)
+    if len(document.signatures) > MAX_SIGNATURES:
+        return report((), (Finding(Code.OFD_UNSAFE, "too many signatures"),), left_out)
     signatures: list[SignatureReport] = []
     known: list[Certificate] = [*trust.intermediates, *trust.anchors]
     for entry in document.signatures:

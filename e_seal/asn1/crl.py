@@ -16,6 +16,7 @@ from e_seal.asn1.tlv import Asn1Error, Node
 from e_seal.asn1.x509 import Certificate, Extension, Name, read_extensions, read_name
 
 MAX_ENTRIES: Final = 500_000
+MAX_BYTES: Final = 32 * 1024 * 1024
 _PEM: Final = re.compile(rb"-----BEGIN X509 CRL-----(.+?)-----END X509 CRL-----", re.DOTALL)
 _OID_REASON: Final = "2.5.29.21"
 _OID_INVALIDITY: Final = "2.5.29.24"
@@ -103,7 +104,7 @@ def read_crl(data: bytes) -> RevocationList:
             data = base64.b64decode(b"".join(armoured[1].split()), validate=True)
         except binascii.Error as exc:
             raise Asn1Error("malformed PEM block") from exc
-    tbs, algorithm, signature = tlv.parse(data).sequence(3)
+    tbs, algorithm, signature = tlv.parse(data, MAX_BYTES).sequence(3)
     fields = list(tbs.expect(tlv.SEQUENCE).children())
     if fields and fields[0].tag == tlv.INTEGER:
         del fields[0]

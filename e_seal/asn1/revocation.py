@@ -10,9 +10,9 @@ from threading import Lock
 from typing import Final, TypeAlias
 
 from e_seal.asn1 import x509
-from e_seal.asn1.crl import RevocationList, read_crl
+from e_seal.asn1.crl import MAX_BYTES, RevocationList, read_crl
 from e_seal.asn1.signed import verifies
-from e_seal.asn1.tlv import MAX_BYTES, Asn1Error
+from e_seal.asn1.tlv import Asn1Error
 from e_seal.asn1.x509 import Certificate
 
 _MAX_FILES: Final = 1000

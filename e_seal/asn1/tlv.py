@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-MAX_BYTES: Final = 16 * 1024 * 1024
+MAX_BYTES: Final = 4 * 1024 * 1024
+"""Octets (OURS): seals have tens of thousands; every level that is opened copies its content."""
 MAX_DEPTH: Final = 32
 MAX_CHILDREN: Final = 4096
 _MAX_LENGTH_OCTETS: Final = 4
@@ -200,9 +201,9 @@ def _read(data: bytes, offset: int, depth: int) -> tuple[Node, int]:
     return Node(tag, data[start:stop], data[offset:stop], depth), stop
 
 
-def parse(data: bytes) -> Node:
+def parse(data: bytes, limit: int = MAX_BYTES) -> Node:
     """Read exactly one TLV; raises Asn1Error for anything else, trailing bytes included."""
-    if len(data) > MAX_BYTES:
+    if len(data) > limit:
         raise Asn1Error("too large")
     node, stop = _read(data, 0, 0)
     if stop != len(data):

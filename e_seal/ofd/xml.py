@@ -13,6 +13,8 @@ from e_seal.ofd.errors import OfdMalformed, OfdUnsafe
 NAMESPACE: Final = "http://www.ofdspec.org/2016"
 _DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _MAX_XML_DEPTH: Final = 200
+MAX_PART: Final = 16 * 1024 * 1024
+"""Octets (OURS): a parsed part takes about ten times its size."""
 _HEAD: Final = re.compile(
     rb"(?:\xef\xbb\xbf)?(?:"
     rb"<\?xml\s+version\s*=\s*[\"']1\.[01][\"'](?:\s+encoding\s*=\s*[\"'](?i:utf-8)[\"'])?"
@@ -25,6 +27,8 @@ _SPECIAL: Final = re.compile(r"[^ !#-%'-;=?-\ud7ff\ue000-\ufffd]")
 
 def parse(data: bytes) -> Element:
     """Parse one part; raises OfdUnsafe for a DTD or excess depth, OfdMalformed for broken XML."""
+    if len(data) > MAX_PART:
+        raise OfdUnsafe("XML part too large")
     is_plain = _is_plain(data)
     try:
         # Without a document type nothing can be declared; the careful parser is five times slower.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 
-from e_seal.ofd import package, xml
+from e_seal.ofd import package, writer, xml
 from e_seal.ofd.reader import OFD_XML
 from e_seal.ses import write
 from e_seal.signing import Stamp, embed, prepare
@@ -32,6 +32,19 @@ def seal_again(
     frozen = prepare(ofd, w.seal, [STAMP], at=at, lock=lock)
     told = path or frozen.property_info
     return embed(frozen, write.make_signature(w.seal, frozen.digest, told, at, w.signer))
+
+
+@cache
+def with_scan() -> bytes:
+    """Sealed, with two megabytes of an attached scan that no compression makes smaller."""
+    noise = b"".join(sm3.digest(number.to_bytes(4)) for number in range(65_536))
+    model = writer.Document(
+        doc_id=writer.doc_id_of("doc_0002"),
+        title="附件",
+        pages=[writer.Page((writer.Text(28, 40, "附件", 6),))],
+        attachments=[writer.Attachment("scan", "scan.bin", noise)],
+    )
+    return seal_again(writer.write(model, NOW), world())
 
 
 def changed(ofd: bytes, changes: dict[str, bytes | None]) -> bytes:

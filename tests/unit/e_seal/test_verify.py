@@ -19,6 +19,7 @@ from e_seal.ses import write
 from e_seal.signing import Stamp, embed, prepare
 from e_seal.verify import Report, verify
 from kernel.crypto import sm2
+from tests.unit.e_seal.documents import with_scan
 from tests.unit.e_seal.samples import (
     NOW,
     SEAL_CODE,
@@ -271,6 +272,23 @@ def changed_fast(name: str, content: bytes) -> bytes:
         for entry, data in package.read_package(sealed()).entries.items():
             archive.writestr(entry, content if entry == name else data)
     return out.getvalue()
+
+
+def test_a_list_of_too_many_signatures_is_not_followed() -> None:
+    listed = package.read_package(sealed()).get("Doc_0/Signs/Signatures.xml")
+    start = listed.index(b"<ofd:Signature ")
+    line = listed[start : listed.index(b"/>", start) + 2]
+    report = check(changed({"Doc_0/Signs/Signatures.xml": listed.replace(line, line * 257)}))
+    assert report.codes == {Code.OFD_UNSAFE}
+
+
+def test_large_entries_are_hashed_without_being_held() -> None:
+    ofd = with_scan()
+    found = package.read_package(ofd)
+    assert len(found.get("Doc_0/Attachs/scan.bin")) == 2 * 1024 * 1024
+    assert check(ofd).verdict is Verdict.VALID
+    at = ofd.index(b"scan.bin") + 200
+    assert check(ofd[:at] + bytes((ofd[at] ^ 1,)) + ofd[at + 1 :]).codes == {Code.OFD_MALFORMED}
 
 
 def test_verdicts() -> None:
