@@ -21,6 +21,7 @@ from gateway.api.v1 import (
     payments,
     seal_acts,
     staff,
+    verification,
 )
 from gateway.container import Container
 
@@ -38,6 +39,7 @@ _ROUTERS: Final = (
     materials.router,
     payments.router,
     documents.router,
+    verification.router,
     events.router,
     staff.router,
     seal_acts.router,

@@ -20,7 +20,9 @@ _KEY: Final = {
     "description": "1 to 255 visible ASCII characters; the same key and body give the same answer",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
-_WITHOUT_KEY: Final = frozenset({"/v1/auth/token", "/v1/auth/logout", "/v1/prechecks"})
+_WITHOUT_KEY: Final = frozenset(
+    {"/v1/auth/token", "/v1/auth/logout", "/v1/prechecks", "/v1/documents:verify"}
+)
 _WITHOUT_TOKEN: Final = frozenset(
     {"/v1/auth/login", "/v1/auth/token", "/v1/items", "/v1/items/{item_code}"}
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -13,9 +12,9 @@ from adapters.kit.registry import Connected
 from adapters.kit.telemetry import Telemetry, trace_id
 from e_license.repository import SqlLicenceRepository
 from e_license.service import LicenceService
-from e_seal import TrustStore
 from e_seal.repository import SqlActs
 from e_seal.service import SealService
+from gateway.bootstrap.trust import trust_of
 from gateway.bootstrap.upstreams import ConnectedUpstream, connect_all, listener_of, of_port
 from gateway.cases.desk import DeskService
 from gateway.cases.document_repository import SqlDocumentRepository
@@ -151,6 +150,7 @@ def _payments(ground: _Ground) -> PaymentService:
 
 
 def _seals(ground: _Ground) -> SealService:
+    status = ground.settings.seal.status_upstream
     return SealService(
         provider=_the_one(ground.connected, ground.settings.seal.upstream, "e_seal"),
         repository=SqlActs(),
@@ -158,7 +158,8 @@ def _seals(ground: _Ground) -> SealService:
         clock=ground.clock,
         ids=ground.ids,
         options=ground.settings.seal,
-        trust=_trust(ground.settings),
+        trust=trust_of(ground.settings.seal),
+        status_source=None if status is None else _the_one(ground.connected, status, "seal_status"),
     )
 
 
@@ -197,16 +198,3 @@ def _the_one(connected: dict[str, Connected], name: str, port: str) -> Any:
     if found is None or found.manifest.port != port:
         raise BadSettings(f"{port}.upstream names {name}, which is no connected {port} adapter")
     return found.provider
-
-
-def _trust(settings: Settings) -> TrustStore:
-    def read(path: str | None) -> str:
-        if path is None:
-            return ""
-        try:
-            return Path(path).read_text("ascii")
-        except (OSError, ValueError) as exc:
-            raise BadSettings(f"seal: {path}: {exc}") from exc
-
-    seal = settings.seal
-    return TrustStore.from_pem(read(seal.trust_anchors_file), read(seal.intermediates_file))

@@ -1,0 +1,169 @@
+"""Verifies any sealed document that a signed-in caller sends (验章); nothing is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import mmap
+from tempfile import TemporaryFile
+from typing import IO, Annotated, Final, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
+
+from e_seal import (
+    FINDINGS,
+    NOT_CHECKED,
+    VERDICTS,
+    Finding,
+    Report,
+    Severity,
+    SignatureReport,
+    Verdict,
+)
+from gateway.api.callers import Services, bearer, citizen, staff
+from gateway.api.problems import WrongContentType
+from gateway.api.v1.shapes import shown
+from identity import STAFF_PREFIX, StaffRole
+from kernel.errors import Text
+
+router = APIRouter(prefix="/v1", tags=["documents 文书"])
+
+MAX_DOCUMENT: Final = 50 * 1024 * 1024
+MEDIA_TYPES: Final = ("application/ofd", "application/octet-stream")
+_IN_MEMORY: Final = 1024 * 1024
+_any_staff = staff(*StaffRole)
+_FILE_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            media_type: {"schema": {"type": "string", "format": "binary"}}
+            for media_type in MEDIA_TYPES
+        },
+    }
+}
+
+
+async def anybody(request: Request, services: Services) -> None:
+    """Let applicants and staff pass. Raises Unauthenticated."""
+    if bearer(request).startswith(STAFF_PREFIX):
+        await _any_staff(request, services)
+    else:
+        await citizen(request, services)
+
+
+class TextView(BaseModel):
+    """One sentence in Chinese and in English."""
+
+    zh: str
+    en: str
+
+    @classmethod
+    def of(cls, text: Text) -> TextView:
+        return cls(zh=text.zh, en=text.en)
+
+
+class FindingView(BaseModel):
+    """One finding; ``where`` are entries of the container, none for the file as a whole."""
+
+    code: str
+    severity: Severity
+    where: list[str]
+    text: TextView
+    detail: str
+
+    @classmethod
+    def of(cls, finding: Finding, where: tuple[str, ...]) -> FindingView:
+        return cls(
+            code=finding.code,
+            severity=finding.code.severity,
+            where=list(where),
+            text=TextView.of(FINDINGS[finding.code]),
+            detail=finding.detail,
+        )
+
+
+class SignatureView(BaseModel):
+    """One signature: the seal, who used it, when, and which entries it covers."""
+
+    id: str
+    type: Literal["Seal", "Sign"]
+    seal_code: str | None
+    seal_name: str | None
+    signer: str | None
+    signed_at: str | None
+    covered: list[str]
+
+    @classmethod
+    def of(cls, signature: SignatureReport) -> SignatureView:
+        return cls(
+            id=signature.id,
+            type="Sign" if signature.type == "Sign" else "Seal",
+            seal_code=signature.seal_code,
+            seal_name=signature.seal_name,
+            signer=signature.signer,
+            signed_at=shown(signature.signed_at),
+            covered=sorted(signature.covered),
+        )
+
+
+class VerificationView(BaseModel):
+    """The verdict, every signature, every finding, and what was left out."""
+
+    verdict: Verdict
+    text: TextView
+    signatures: list[SignatureView]
+    findings: list[FindingView]
+    not_checked: dict[str, TextView] = Field(description="What this verification leaves out")
+
+    @classmethod
+    def of(cls, report: Report) -> VerificationView:
+        return cls(
+            verdict=report.verdict,
+            text=TextView.of(VERDICTS[report.verdict]),
+            signatures=[SignatureView.of(one) for one in report.signatures],
+            findings=[FindingView.of(finding, where) for finding, where in report.placed()],
+            not_checked={name: TextView.of(NOT_CHECKED[name]) for name in report.not_checked},
+        )
+
+
+@router.post(
+    "/documents:verify",
+    dependencies=[Depends(anybody)],
+    max_body_size=MAX_DOCUMENT,
+    openapi_extra=_FILE_BODY,
+)
+async def verify(
+    request: Request, services: Services, *, online: Annotated[bool, Query()] = False
+) -> VerificationView:
+    """Verify a sealed document of anybody's: the body is the file, at most 50 MiB.
+
+    ``online`` also asks the province whether the seals are still in use.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in MEDIA_TYPES:
+        raise WrongContentType("this route takes documents", accepted=list(MEDIA_TYPES))
+    head = bytearray()
+    chunks = request.stream()
+    async for chunk in chunks:
+        head += chunk
+        if len(head) > _IN_MEMORY:
+            break
+    else:
+        return VerificationView.of(await services.seals.verify(bytes(head), online=online))
+    # A large document goes to disk as it arrives, and only what is being hashed is in memory.
+    with TemporaryFile() as file:
+        await asyncio.to_thread(file.write, head)
+        head.clear()
+        async for chunk in chunks:
+            head += chunk
+            if len(head) > _IN_MEMORY:
+                await asyncio.to_thread(file.write, bytes(head))
+                head.clear()
+        await asyncio.to_thread(file.write, bytes(head))
+        return await _verify_file(file, services, online=online)
+
+
+async def _verify_file(file: IO[bytes], services: Services, *, online: bool) -> VerificationView:
+    file.flush()
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        return VerificationView.of(await services.seals.verify(mapped, online=online))
