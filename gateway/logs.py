@@ -40,6 +40,8 @@ def configure(settings: LogSettings, process: str) -> None:
         return line
 
     shared: list[Any] = [
+        # First: a line that is not written must not be scrubbed.
+        structlog.stdlib.filter_by_level,
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -57,7 +59,7 @@ def configure(settings: LogSettings, process: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=shared[1:],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )

@@ -35,7 +35,7 @@ async def once(request: Request, services: Container, caller: str, act: Act) -> 
     Raises IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyKeyReused, OperationInProgress.
     """
     key, route, body = await _parts(request)
-    async with services.works.begin() as work:
+    async with services.works.begin(whole=True) as work:
         claim = await services.idempotency.claim(
             work, caller=caller, key=key, route=route, body=body
         )

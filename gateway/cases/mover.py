@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from gateway.cases.errors import CaseNotFound
@@ -93,4 +94,4 @@ class CaseMover:
                 note=note,
             )
         )
-        return await self.load(work, case.case_id, lock=False)
+        return replace(case, **columns, version=case.version + 1)

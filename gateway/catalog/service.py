@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
+
+from cachetools import TTLCache
 
 from gateway.catalog.model import Item
 from gateway.catalog.ports import ItemRepository
@@ -11,6 +14,9 @@ from kernel.clock import Clock
 from kernel.errors import NotFound, Text
 from kernel.paging import Page, decode_cursor, page_of
 from kernel.work import WorkSource
+
+_REMEMBERED: Final = 10_000
+_SECONDS: Final = 5.0
 
 
 class ItemNotFound(NotFound):
@@ -31,13 +37,19 @@ class CatalogService:
         self._repository = repository
         self._works = works
         self._clock = clock
+        # An item that another process takes in is seen here some seconds later.
+        self._known: TTLCache[str, Item] = TTLCache(_REMEMBERED, _SECONDS, clock.monotonic)
 
     async def get(self, code: str) -> Item:
         """Return the item of a code. Raises ItemNotFound."""
+        known = self._known.get(code)
+        if known is not None:
+            return known
         async with self._works.read() as work:
             item = await self._repository.get(work, code)
         if item is None:
             raise ItemNotFound("no item has this code")
+        self._known[code] = item
         return item
 
     async def search(
@@ -62,6 +74,7 @@ class CatalogService:
             for item in items:
                 await self._repository.put(work, item, self._clock.now())
                 count += 1
+        self._known.clear()
         return count
 
 

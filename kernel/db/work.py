@@ -57,9 +57,13 @@ _current: ContextVar[SqlWork | None] = ContextVar("current_work", default=None)
 class SqlWork:
     """One open unit of work; made by SqlWorks only."""
 
-    def __init__(self, works: SqlWorks, conn: AsyncConnection, *, writes: bool) -> None:
+    def __init__(
+        self, works: SqlWorks, conn: AsyncConnection, *, writes: bool, whole: bool = False
+    ) -> None:
         self.works = works
         self.writes = writes
+        self.whole = whole
+        self.spoiled = False
         self.wrote: set[Wrote] = set()
         self.callbacks: list[Callable[[], None]] = []
         self.execution = asyncio.current_task()
@@ -72,6 +76,12 @@ class SqlWork:
             msg = "this unit of work has ended"
             raise RuntimeError(msg)
         return self._connection
+
+    def require_sound(self) -> None:
+        """Raise RuntimeError when an inner unit failed and the whole one goes on all the same."""
+        if self.spoiled:
+            msg = "an inner unit of work failed: the whole one cannot be committed"
+            raise RuntimeError(msg)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -195,19 +205,22 @@ class SqlWorks:
         self.ids = ids
         self._listeners: list[tuple[Wrote, Callable[[], None]]] = []
 
-    def begin(self) -> AbstractAsyncContextManager[SqlWork]:
+    def begin(self, *, whole: bool = False) -> AbstractAsyncContextManager[SqlWork]:
         """Open a transaction for writing.
+
+        ``whole`` is for an outermost unit that always fails when an inner one does: inner units
+        then need no savepoint, and when one of them fails nothing can be committed any more.
 
         Raises RuntimeError inside a unit that reads, AlreadyExists for a broken unique constraint,
         DatabaseBusy when locks or connections ran out, DatabaseUnavailable without a database.
         """
         open_work = self._joined()
         if open_work is None:
-            return _Unit(self, writes=True)
+            return _Unit(self, writes=True, whole=whole)
         if not open_work.writes:
             msg = "a unit that writes cannot begin inside one that reads"
             raise RuntimeError(msg)
-        return _Savepoint(open_work)
+        return _Inner(open_work) if open_work.whole else _Savepoint(open_work)
 
     def read(self) -> AbstractAsyncContextManager[SqlWork]:
         """Open a unit for reading; inside another unit it reads what that one has written."""
@@ -238,9 +251,10 @@ class SqlWorks:
 class _Unit(AbstractAsyncContextManager[SqlWork]):
     """The outermost unit: it alone commits."""
 
-    def __init__(self, works: SqlWorks, *, writes: bool) -> None:
+    def __init__(self, works: SqlWorks, *, writes: bool, whole: bool = False) -> None:
         self._works = works
         self._writes = writes
+        self._whole = whole
         engine = works.database.write if writes else works.database.read
         self._transaction = engine.begin() if writes else engine.connect()
 
@@ -252,7 +266,7 @@ class _Unit(AbstractAsyncContextManager[SqlWork]):
         except SQLAlchemyError as exc:
             raise_translated(exc)
             raise
-        self._work = SqlWork(self._works, conn, writes=self._writes)
+        self._work = SqlWork(self._works, conn, writes=self._writes, whole=self._whole)
         self._marks: tuple[Token[SqlWork | None], Token[int]] = (
             _current.set(self._work),
             open_works.set(open_works.get() + 1),
@@ -268,6 +282,7 @@ class _Unit(AbstractAsyncContextManager[SqlWork]):
         try:
             if error is None:
                 try:
+                    self._work.require_sound()
                     await self._notify()
                 except BaseException as exc:
                     await self._transaction.__aexit__(type(exc), exc, exc.__traceback__)
@@ -315,6 +330,26 @@ class _Savepoint(AbstractAsyncContextManager[SqlWork]):
             return
         await self._savepoint.rollback()
         raise_translated(error)
+
+
+class _Inner(AbstractAsyncContextManager[SqlWork]):
+    """A unit inside a whole one: it fails or succeeds with it."""
+
+    def __init__(self, work: SqlWork) -> None:
+        self._work = work
+
+    async def __aenter__(self) -> SqlWork:
+        return self._work
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._work.spoiled = True
+            raise_translated(error)
 
 
 class _Joined(AbstractAsyncContextManager[SqlWork]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -306,4 +307,26 @@ async def test_a_cancelled_unit_rolls_back_and_gives_its_connection_back(works: 
     with pytest.raises(asyncio.CancelledError):
         await task
     async with works.begin() as work:
+        assert await timeline(work, "case-1") == []
+
+
+async def test_an_inner_unit_of_a_whole_one_needs_no_savepoint(works: SqlWorks) -> None:
+    async with works.begin(whole=True) as outer, works.begin() as inner:
+        assert inner is outer
+        await inner.emit("topic", "case-1", {})
+    async with works.read() as work:
+        assert len(await timeline(work, "case-1")) == 1
+
+
+async def test_a_whole_unit_is_not_committed_after_an_inner_failure(works: SqlWorks) -> None:
+    async def act() -> None:
+        async with works.begin(whole=True) as outer:
+            await outer.emit("topic", "case-1", {})
+            with contextlib.suppress(ValueError):
+                async with works.begin():
+                    raise ValueError("inner")
+
+    with pytest.raises(RuntimeError, match="cannot be committed"):
+        await act()
+    async with works.read() as work:
         assert await timeline(work, "case-1") == []
