@@ -1,13 +1,25 @@
 """非税收入统缴: bills, payments and receipts."""
 
 from payments.errors import (
+    AlreadyReconciled,
     BillClosed,
     BillDiffers,
     BillNotFound,
     BillNotReady,
+    DecisionNotPossible,
+    FourEyes,
     InvalidBill,
+    NotRefundable,
+    NotReversible,
     PushRefused,
+    ReceiptNotFound,
+    ReconFileInvalid,
+    RefundDiffers,
+    RefundNotFound,
+    RulingNotFound,
+    RulingOpen,
 )
+from payments.fees import FeeLine, charge, late_fee
 from payments.ledger import CHANGED as CHANGED_TASK
 from payments.model import (
     Attempt,
@@ -40,9 +52,9 @@ from payments.options import PaymentOptions
 from payments.ports import (
     ALREADY_RECONCILED,
     PORT_VERSION,
-    BillRepository,
     Capability,
     Issued,
+    Matters,
     NontaxProvider,
     OrderFinder,
     Pushed,
@@ -53,6 +65,8 @@ from payments.ports import (
     RefundProvider,
     ReversalProvider,
 )
+from payments.push_json import dump as dump_push
+from payments.push_json import load as load_push
 from payments.receipt_model import (
     FiscalReceipt,
     IssuedReceipt,
@@ -61,6 +75,16 @@ from payments.receipt_model import (
     ReceiptNumber,
     ReceiptOrder,
 )
+from payments.reconciliation.model import (
+    Books,
+    DayReport,
+    Difference,
+    DifferenceKind,
+    DifferenceState,
+    Tally,
+    Violation,
+)
+from payments.refund_book import refundable
 from payments.refund_model import (
     Refund,
     RefundCause,
@@ -70,17 +94,24 @@ from payments.refund_model import (
     RefundStep,
     ReversalOrder,
 )
+from payments.ruling_model import Decision, Ruling, RulingState, Subject
 from payments.service import PaymentService
-from payments.states import LABELS, PAY, public_status
+from payments.states import FUND, LABELS, PAY, RECEIPT, RECON, REFUND, public_status
 from payments.steps import STEPS, push_step
+from payments.stores import BillRepository
 
 __all__ = [
     "ALREADY_RECONCILED",
     "CHANGED_TASK",
+    "FUND",
     "LABELS",
     "PAY",
     "PORT_VERSION",
+    "RECEIPT",
+    "RECON",
+    "REFUND",
     "STEPS",
+    "AlreadyReconciled",
     "Attempt",
     "AttemptState",
     "Bill",
@@ -92,19 +123,31 @@ __all__ = [
     "BillNotReady",
     "BillOrder",
     "BillRepository",
+    "Books",
     "Capability",
     "Channel",
+    "DayReport",
+    "Decision",
+    "DecisionNotPossible",
+    "Difference",
+    "DifferenceKind",
+    "DifferenceState",
     "Discrepancies",
     "FactSource",
+    "FeeLine",
     "FiscalReceipt",
+    "FourEyes",
     "FundState",
     "FundsFact",
     "InvalidBill",
     "Issued",
     "IssuedReceipt",
+    "Matters",
     "MintSide",
     "NoFeeDue",
     "NontaxProvider",
+    "NotRefundable",
+    "NotReversible",
     "OrderFinder",
     "Outcome",
     "PayState",
@@ -118,16 +161,20 @@ __all__ = [
     "PushedFact",
     "ReceiptFile",
     "ReceiptMode",
+    "ReceiptNotFound",
     "ReceiptNumber",
     "ReceiptOrder",
     "ReceiptProvider",
     "ReceiptState",
     "ReconFile",
+    "ReconFileInvalid",
     "ReconProvider",
     "ReconState",
     "Refund",
     "RefundCause",
+    "RefundDiffers",
     "RefundNews",
+    "RefundNotFound",
     "RefundOrder",
     "RefundProgress",
     "RefundProvider",
@@ -135,10 +182,22 @@ __all__ = [
     "RefundStep",
     "ReversalOrder",
     "ReversalProvider",
+    "Ruling",
+    "RulingNotFound",
+    "RulingOpen",
+    "RulingState",
+    "Subject",
+    "Tally",
     "Terms",
     "UnmatchedPayment",
     "UpstreamBill",
     "UpstreamState",
+    "Violation",
+    "charge",
+    "dump_push",
+    "late_fee",
+    "load_push",
     "public_status",
     "push_step",
+    "refundable",
 ]

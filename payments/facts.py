@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from kernel.clock import beijing_day
 from kernel.money import Fen
 from payments.model import (
+    MONEY_ATTEMPTS,
     OPEN_ATTEMPTS,
     Attempt,
     AttemptState,
@@ -20,7 +22,7 @@ from payments.model import (
 )
 from payments.states import LATE_FROM
 
-_TAKEN: Final = frozenset({AttemptState.SUCCEEDED, AttemptState.EXCESS_SUCCESS})
+_TAKEN: Final = MONEY_ATTEMPTS | {AttemptState.REVERSED}
 _MISMATCH: Final = frozenset({BillException.AMOUNT_MISMATCH, BillException.ACCOUNT_MISMATCH})
 
 FLAGS: Final[dict[Outcome, BillException]] = {
@@ -85,6 +87,14 @@ def _unnamed(attempts: Sequence[Attempt]) -> Attempt | None:
     return None
 
 
+def _suspended(attempts: Sequence[Attempt], fact: PaymentFact) -> Attempt | None:
+    """Return the suspended money that this fact names again, with another amount."""
+    for attempt in attempts:
+        if attempt.state is AttemptState.SUSPENDED and fact.tra_no == attempt.tra_no:
+            return attempt
+    return None
+
+
 def settled_attempt(
     bill: Bill,
     attempts: Sequence[Attempt],
@@ -99,7 +109,9 @@ def settled_attempt(
     state = AttemptState.SUCCEEDED
     match outcome:
         case Outcome.PAID | Outcome.PAID_LATE:
-            opened = next((a for a in attempts if a.state in OPEN_ATTEMPTS), None)
+            opened = _suspended(attempts, fact) or next(
+                (a for a in attempts if a.state in OPEN_ATTEMPTS), None
+            )
         case Outcome.CONFIRMED:
             opened = _unnamed(attempts)
             known = any(a.tra_no == fact.tra_no for a in attempts)
@@ -107,11 +119,16 @@ def settled_attempt(
                 return None
         case Outcome.EXCESS:
             state = AttemptState.EXCESS_SUCCESS
+        case Outcome.AMOUNT_MISMATCH | Outcome.ACCOUNT_MISMATCH:
+            if not fact.tra_no or bill.pay in {PayState.PAID, PayState.REVERSED}:
+                return None
+            opened, state = _suspended(attempts, fact), AttemptState.SUSPENDED
         case _:
             return None
     base = opened or Attempt(
         attempt_id=new_id, bill_id=bill.bill_id, opened_here=False, state=state, opened_at=at
     )
+    settled_at = fact.paid_at or at
     return replace(
         base,
         state=state,
@@ -119,7 +136,8 @@ def settled_attempt(
         amount_fen=fact.amount_fen,
         channel=fact.channel,
         channel_raw=fact.channel_raw,
-        settled_at=fact.paid_at or at,
+        settled_at=settled_at,
+        day=beijing_day(settled_at),
     )
 
 
@@ -129,7 +147,9 @@ def settled_bill(bill: Bill, fact: PaymentFact, outcome: Outcome, at: datetime) 
     marked = bill.flagged(flag) if flag else bill
     if outcome in {Outcome.PAID, Outcome.PAID_LATE}:
         delay = Fen(fact.amount_fen - bill.original_fen)
-        return replace(marked.unflagged(*_MISMATCH), delay_fen=delay, paid_at=fact.paid_at or at)
+        cleared = marked.unflagged(*_MISMATCH, BillException.LOST_UPSTREAM)
+        at = fact.paid_at or at
+        return replace(cleared, delay_fen=delay, paid_at=at, paid_fen=fact.amount_fen)
     if outcome is Outcome.CONFIRMED and fact.tra_no and fact.paid_at:
         return replace(marked, paid_at=fact.paid_at)
     return marked

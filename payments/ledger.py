@@ -7,20 +7,21 @@ from dataclasses import replace
 from typing import Final
 
 from kernel.clock import Clock
-from kernel.ids import IdSource
+from kernel.money import Fen
 from kernel.work import Json, Move, Work
-from payments.facts import FLAGS, judge, settled_attempt, settled_bill
 from payments.model import (
     OPEN_ATTEMPTS,
     Attempt,
     AttemptState,
     Bill,
-    Outcome,
-    PaymentFact,
+    BillException,
+    FundState,
     PayState,
+    ReceiptState,
+    ReconState,
 )
-from payments.ports import BillRepository
-from payments.states import PAY, public_status
+from payments.states import FUND, PAY, RECEIPT, RECON, public_status
+from payments.stores import BillRepository
 
 RAISED: Final = "payments.bill_raised"
 FLAGGED: Final = "payments.exception_raised"
@@ -31,24 +32,73 @@ CHANGED: Final = "payments.changed"
 class Ledger:
     """Writes changes of bills; every method runs inside the caller's unit of work."""
 
-    def __init__(self, repository: BillRepository, clock: Clock, ids: IdSource) -> None:
+    def __init__(self, repository: BillRepository, clock: Clock) -> None:
         self._bills = repository
         self._clock = clock
-        self._ids = ids
 
     async def raised(self, work: Work, bill: Bill, actor: str) -> bool:
         """Store a new bill; False when its business key is taken."""
         if not await self._bills.add(work, bill):
             return False
-        await work.moved(self._move(None, bill, RAISED, actor, ""))
+        await work.moved(_move(PAY.name, bill, None, bill.pay, RAISED, actor))
         return True
 
     async def move(self, work: Work, bill: Bill, new: PayState, actor: str, note: str = "") -> Bill:
-        """Move the pay axis; ``bill`` may carry other changes. Raises IllegalTransition."""
+        """Move the pay axis; ``bill`` may carry other changes. Raises IllegalTransition.
+
+        The bills merged into it make the same move in this unit: all of them or none.
+        """
+        stored = await self._move_one(work, bill, new, actor, note)
+        if stored.merged:
+            extra = stored.delay_fen
+            members = await self._bills.members(work, bill.bill_id)
+            extra = Fen(extra - sum(member.delay_fen for member in members))
+            for member in members:
+                following = _following(member, stored, extra)
+                extra = Fen(0)
+                await self._move_one(work, following, new, actor, note)
+        return stored
+
+    async def _move_one(self, work: Work, bill: Bill, new: PayState, actor: str, note: str) -> Bill:
         event = PAY.event(bill.pay, new)
         moved = replace(bill, pay=new, updated_at=self._clock.now())
         stored = await self._bills.save(work, moved)
-        await work.moved(self._move(bill.pay, stored, event, actor, note))
+        await work.moved(_move(PAY.name, stored, bill.pay, new, event, actor, note))
+        await self._tell(work, stored)
+        return stored
+
+    async def fund(self, work: Work, bill: Bill, new: FundState, actor: str) -> Bill:
+        """Move the fund axis. Raises IllegalTransition."""
+        event = FUND.event(bill.fund, new)
+        stored = await self.store(work, replace(bill, fund=new))
+        await work.moved(_move(FUND.name, stored, bill.fund, new, event, actor))
+        await self._tell(work, stored)
+        return stored
+
+    async def receipt(self, work: Work, bill: Bill, new: ReceiptState, actor: str) -> Bill:
+        """Move the receipt axis. Raises IllegalTransition."""
+        event = RECEIPT.event(bill.receipt, new)
+        stored = await self.store(work, replace(bill, receipt=new))
+        await work.moved(_move(RECEIPT.name, stored, bill.receipt, new, event, actor))
+        await self._tell(work, stored)
+        return stored
+
+    async def recon(
+        self, work: Work, bill: Bill, new: ReconState, actor: str, note: str = ""
+    ) -> Bill:
+        """Move the reconciliation axis; nothing happens when it is there already."""
+        if bill.recon is new:
+            return bill
+        event = RECON.event(bill.recon, new)
+        stored = await self.store(work, replace(bill, recon=new))
+        await work.moved(_move(RECON.name, stored, bill.recon, new, event, actor, note))
+        await self._tell(work, stored)
+        return stored
+
+    async def flag(self, work: Work, bill: Bill, flag: BillException) -> Bill:
+        """Raise an exception on the bill and tell; also when it was up already."""
+        stored = await self.store(work, bill.flagged(flag))
+        await work.emit(FLAGGED, stored.reference, {**bill_data(stored), "exception": str(flag)})
         await self._tell(work, stored)
         return stored
 
@@ -56,69 +106,62 @@ class Ledger:
         """Store changes that nobody outside is told about."""
         return await self._bills.save(work, replace(bill, updated_at=self._clock.now()))
 
-    async def close_attempts(self, work: Work, bill: Bill, attempts: Sequence[Attempt]) -> None:
-        """Close the attempts of a bill that are still open."""
+    async def share(self, work: Work, bill: Bill) -> Bill:
+        """Store changes, and pass a carrier's pay code and page on to the bills merged into it."""
+        stored = await self.store(work, bill)
+        if stored.merged:
+            for member in await self._bills.members(work, bill.bill_id):
+                await self.store(work, _following(member, stored, Fen(0)))
+        return stored
+
+    async def close_attempts(self, work: Work, attempts: Sequence[Attempt]) -> None:
+        """Close those attempts that are still open."""
         for attempt in attempts:
             if attempt.state in OPEN_ATTEMPTS:
                 closed = replace(attempt, state=AttemptState.CLOSED, settled_at=self._clock.now())
                 await self._bills.put_attempt(work, closed)
 
-    async def record(self, work: Work, fact: PaymentFact, actor: str) -> Outcome:
-        """Store a fact exactly once and do what it demands, all in this unit."""
-        bill = await self._bills.by_pay_code(work, fact.pay_code, lock=True)
-        now = self._clock.now()
-        if bill is None:
-            await self._bills.note_unmatched(work, fact, now)
-            return Outcome.UNMATCHED
-        earlier = await self._bills.fact_outcome(work, fact.key)
-        if earlier is not None:
-            return Outcome.DUPLICATE if earlier.acknowledged else earlier
-        attempts = await self._bills.attempts(work, bill.bill_id)
-        outcome = judge(bill, attempts, fact)
-        attempt = settled_attempt(
-            bill, attempts, fact, outcome, new_id=self._ids.new("attempt"), at=now
-        )
-        if attempt is not None and not await self._bills.put_attempt(work, attempt):
-            outcome = Outcome.TRANSACTION_REUSED
-        await self._bills.add_fact(work, self._ids.new("fact"), bill, fact, outcome, now)
-        await self._bills.matched(work, fact, now)
-        await self._apply(work, bill, settled_bill(bill, fact, outcome, now), outcome, actor)
-        return outcome
-
-    async def _apply(
-        self, work: Work, bill: Bill, settled: Bill, outcome: Outcome, actor: str
-    ) -> None:
-        if outcome in {Outcome.PAID, Outcome.PAID_LATE}:
-            await self.move(work, settled, PayState.PAID, actor)
-            return
-        flag = FLAGS.get(outcome)
-        if flag is None and settled == bill:
-            return
-        stored = await self.store(work, settled)
-        if flag is not None:
-            # Also when the flag was up already: it is other money, or the same contradiction anew.
-            await work.emit(FLAGGED, stored.reference, {**_data(stored), "exception": str(flag)})
-            await self._tell(work, stored)
-
     async def _tell(self, work: Work, bill: Bill) -> None:
+        if bill.merged:
+            return
         payload: dict[str, Json] = {"reference": bill.reference, "bill_id": bill.bill_id}
         await work.enqueue(CHANGED, f"{bill.bill_id}:{bill.version}", payload)
 
-    def _move(self, old: PayState | None, bill: Bill, event: str, actor: str, note: str) -> Move:
-        return Move(
-            machine=PAY.name,
-            entity=bill.bill_id,
-            old=old,
-            new=bill.pay,
-            event=event,
-            reference=bill.reference,
-            actor=actor,
-            data=_data(bill),
-            note=note,
-        )
+
+def _following(member: Bill, carrier: Bill, grown: Fen) -> Bill:
+    """Return the member with what it shares with its carrier; a grown late fee lands on one."""
+    delay = Fen(member.delay_fen + max(0, grown))
+    paid = None if carrier.paid_fen is None else Fen(member.original_fen + delay)
+    return replace(
+        member,
+        pay_code=carrier.pay_code,
+        pay_url=carrier.pay_url,
+        closing=carrier.closing,
+        failure_code=carrier.failure_code,
+        delay_fen=delay,
+        paid_at=carrier.paid_at,
+        paid_fen=paid,
+    )
 
 
-def _data(bill: Bill) -> dict[str, Json]:
+def _move(
+    machine: str, bill: Bill, old: str | None, new: str, event: str, actor: str, note: str = ""
+) -> Move:
+    return Move(
+        machine=machine,
+        entity=bill.bill_id,
+        old=old,
+        new=new,
+        event=event,
+        reference=bill.reference,
+        actor=actor,
+        data=bill_data(bill),
+        note=note,
+    )
+
+
+def bill_data(bill: Bill) -> dict[str, Json]:
+    """Return what events tell of a bill: no personal data."""
     exceptions: list[Json] = [str(flag) for flag in sorted(bill.exceptions)]
     return {
         "bill_id": bill.bill_id,
@@ -126,4 +169,11 @@ def _data(bill: Bill) -> dict[str, Json]:
         "amount_fen": int(bill.amount_fen),
         "status": str(public_status(bill)),
         "exceptions": exceptions,
+        "axes": {
+            "pay": str(bill.pay),
+            "fund": str(bill.fund),
+            "receipt": str(bill.receipt),
+            "refund": str(bill.refund),
+            "recon": str(bill.recon),
+        },
     }

@@ -5,10 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Final
 
 from kernel.money import Fen, fen, total
+from payments.axes import (
+    MONEY_ATTEMPTS,
+    OPEN_ATTEMPTS,
+    AttemptState,
+    BillException,
+    Channel,
+    Closing,
+    FactSource,
+    FundState,
+    MintSide,
+    Outcome,
+    PayState,
+    PublicStatus,
+    ReceiptState,
+    ReconState,
+    RefundState,
+    UpstreamState,
+)
 
 MAX_REFERENCE: Final = 64
 """Longest reference and fee version, in characters."""
@@ -16,173 +33,39 @@ NOTHING: Final = Fen(0)
 MAX_CODE: Final = 16
 """Longest code of an upstream's refusal that is kept, in characters."""
 
-
-class PayState(StrEnum):
-    """Has the payer paid (缴款状态)."""
-
-    ISSUING = "issuing"
-    PENDING = "pending"
-    PAYING = "paying"
-    PAID = "paid"
-    VOIDING = "voiding"
-    VOIDED = "voided"
-    EXPIRED = "expired"
-    REVERSED = "reversed"
-    ISSUE_FAILED = "issue_failed"
-
-
-class FundState(StrEnum):
-    """Where the money is (到账, 入库)."""
-
-    NONE = "none"
-    RECEIVED = "received"
-    TREASURY = "treasury"
-
-
-class ReceiptState(StrEnum):
-    """Life of the fiscal e-receipt (财政电子票据)."""
-
-    NONE = "none"
-    NUMBERED = "numbered"
-    ISSUING = "issuing"
-    ISSUED = "issued"
-    RED = "red"
-    FAILED = "failed"
-
-
-class RefundState(StrEnum):
-    """Life of the refund (退付)."""
-
-    NONE = "none"
-    REQUESTED = "requested"
-    APPROVED = "approved"
-    SENT = "sent"
-    PARTIAL = "partial"
-    FULL = "full"
-    REJECTED = "rejected"
-    FAILED = "failed"
-
-
-class ReconState(StrEnum):
-    """What the daily reconciliation (对账) said."""
-
-    UNCHECKED = "unchecked"
-    MATCHED = "matched"
-    LONG = "long"
-    SHORT = "short"
-    AMOUNT_DIFF = "amount_diff"
-    RESOLVED = "resolved"
-
-
-class PublicStatus(StrEnum):
-    """The one status that portals see, derived from the five axes."""
-
-    ISSUING = "issuing"
-    ISSUE_FAILED = "issue_failed"
-    PENDING = "pending"
-    PAYING = "paying"
-    PAID = "paid"
-    RECEIVED = "received"
-    RECEIPTED = "receipted"
-    VOIDED = "voided"
-    EXPIRED = "expired"
-    REVERSED = "reversed"
-    REFUNDED = "refunded"
-
-
-class BillException(StrEnum):
-    """Something that a person must look at; never changes what was paid (异常标记)."""
-
-    AMOUNT_MISMATCH = "amount_mismatch"
-    ACCOUNT_MISMATCH = "account_mismatch"
-    LATE_PAYMENT = "late_payment"
-    EXCESS_PAYMENT = "excess_payment"
-    TRANSACTION_REUSED = "transaction_reused"
-
-
-class Closing(StrEnum):
-    """Why a bill is being voided: on a wish, or because its deadline passed."""
-
-    VOID = "void"
-    EXPIRE = "expire"
-
-
-class Channel(StrEnum):
-    """How the payer paid (缴款渠道); the upstream's own code is kept beside it."""
-
-    WECHAT = "wechat"
-    ALIPAY = "alipay"
-    UNIONPAY = "unionpay"
-    QR_AGGREGATE = "qr_aggregate"
-    BANK_COUNTER = "bank_counter"
-    NET_BANK = "net_bank"
-    POS = "pos"
-    SELF_SERVICE = "self_service"
-    CASH = "cash"
-    TRANSFER = "transfer"
-    OTHER = "other"
-
-
-class FactSource(StrEnum):
-    """Which way a payment fact reached us."""
-
-    PUSH = "push"
-    QUERY = "query"
-    RECON = "recon"
-
-
-class AttemptState(StrEnum):
-    """One try to pay a bill (缴款尝试)."""
-
-    CREATED = "created"
-    REDIRECTED = "redirected"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CLOSED = "closed"
-    UNKNOWN = "unknown"
-    EXCESS_SUCCESS = "excess_success"
-
-
-OPEN_ATTEMPTS: Final = frozenset(
-    {AttemptState.CREATED, AttemptState.REDIRECTED, AttemptState.UNKNOWN}
-)
-
-
-class MintSide(StrEnum):
-    """Who makes the pay code (缴款识别码); a setting of the adapter."""
-
-    AGENCY = "agency"
-    PLATFORM = "platform"
-    """The code is known only from the answer; until then our order number finds the bill."""
-
-
-class UpstreamState(StrEnum):
-    """What the finance system says of a pay code (PayStats 0, 1, 2, or no such bill)."""
-
-    UNPAID = "unpaid"
-    PAID = "paid"
-    VOIDED = "voided"
-    NOT_FOUND = "not_found"
-
-
-class Outcome(StrEnum):
-    """What became of a payment fact."""
-
-    PAID = "paid"
-    PAID_LATE = "paid_late"
-    CONFIRMED = "confirmed"
-    """The bill was paid already and this fact names the same payment."""
-    DUPLICATE = "duplicate"
-    EXCESS = "excess"
-    AMOUNT_MISMATCH = "amount_mismatch"
-    ACCOUNT_MISMATCH = "account_mismatch"
-    TRANSACTION_REUSED = "transaction_reused"
-    UNMATCHED = "unmatched"
-
-    @property
-    def acknowledged(self) -> bool:
-        """Whether the upstream is told that the fact is settled, so that it need not repeat it."""
-        return self not in {Outcome.UNMATCHED, Outcome.TRANSACTION_REUSED}
+__all__ = [
+    "MAX_CODE",
+    "MAX_REFERENCE",
+    "MONEY_ATTEMPTS",
+    "NOTHING",
+    "OPEN_ATTEMPTS",
+    "Attempt",
+    "AttemptState",
+    "Bill",
+    "BillException",
+    "BillItem",
+    "BillOrder",
+    "Channel",
+    "Closing",
+    "Discrepancies",
+    "FactSource",
+    "FundState",
+    "FundsFact",
+    "MintSide",
+    "NoFeeDue",
+    "Outcome",
+    "PayState",
+    "Payer",
+    "PaymentFact",
+    "PublicStatus",
+    "ReceiptState",
+    "ReconState",
+    "RefundState",
+    "Terms",
+    "UnmatchedPayment",
+    "UpstreamBill",
+    "UpstreamState",
+]
 
 
 @dataclass(frozen=True)
@@ -202,8 +85,12 @@ class BillItem:
     item_code: str
     name: str
     amount_fen: Fen
+    """What is charged, after any exemption."""
     quantity: Decimal = Decimal(1)
     unit: str = "次"
+    exempted_fen: Fen = NOTHING
+    """减免 in 分; with ``exemption``, the reason that allows it."""
+    exemption: str = ""
 
 
 @dataclass(frozen=True)
@@ -218,6 +105,8 @@ class BillOrder:
     """None takes the configured number of days."""
     delay_fen: Fen = NOTHING
     """滞纳金 known when the bill is raised, in 分."""
+    overdue_since: date | None = None
+    """The day in Beijing after which the configured daily late fee runs; adds to ``delay_fen``."""
     actor: str = "system"
 
     @property
@@ -314,6 +203,10 @@ class Attempt:
     channel: Channel | None = None
     channel_raw: str = ""
     settled_at: datetime | None = None
+    day: date | None = None
+    """Accounting day in Beijing of ``settled_at``."""
+    reserved_fen: Fen = NOTHING
+    """Refunds of this money that are under way or done, in 分."""
 
 
 @dataclass(frozen=True)
@@ -341,6 +234,11 @@ class PaymentFact:
         The amount is part of it, so that a corrected repeat of a wrong amount is a fact of its own.
         """
         return f"{self.source}:{self.pay_code}:{self.tra_no}:{self.amount_fen}"
+
+    @property
+    def money_key(self) -> str:
+        """Return the name of the money itself, whichever way it was reported."""
+        return f"{self.pay_code}:{self.tra_no}:{self.amount_fen}"
 
 
 @dataclass(frozen=True)
@@ -382,6 +280,9 @@ class UnmatchedPayment:
     source: FactSource
     first_seen: datetime
     times: int
+    key: str = ""
+    """Names it in decisions."""
+    paid_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -22,3 +22,13 @@ class PaymentOptions(BaseModel):
     """How long the worker leaves a fresh bill to the caller who raised it."""
     sweep_page: Annotated[int, Field(ge=1, le=1000)] = 100
     """How many open bills one step of the daily sweep asks about."""
+    late_fee_per_million: Annotated[int, Field(ge=0, le=100_000)] = 0
+    """Daily late fee in millionths of the amount (滞纳金日率; 500 is 0.05 %); 0 charges none."""
+    refund_four_eyes: bool = True
+    """Whether a refund on request waits until a second person has approved it."""
+    recon_days: Annotated[int, Field(ge=1, le=31)] = 3
+    """How many past days are compared every day: late files and new revisions are found so."""
+    recon_page: Annotated[int, Field(ge=100, le=20_000)] = 5000
+    """How many lines of a reconciliation file one transaction takes."""
+    recon_owner: Annotated[str, StringConstraints(min_length=1, max_length=64)] = "finance"
+    """Who owns a new difference until somebody takes it over."""

@@ -1,4 +1,4 @@
-"""What the payment domain needs from outside: a finance system, and a place to keep bills.
+"""What the payment domain needs from a finance system, and what it asks of the gateway.
 
 Everything beyond issue, query, void and the pushed confirmation is optional: an adapter that
 implements a further protocol declares its capability, and nothing is asked of one that does not.
@@ -6,22 +6,17 @@ implements a further protocol declares its capability, and nothing is asked of o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Final, Protocol, runtime_checkable
 
 from kernel.money import Fen
-from kernel.work import Work
 from payments.model import (
-    Attempt,
     Bill,
     FundsFact,
-    Outcome,
     PaymentFact,
     Terms,
-    UnmatchedPayment,
     UpstreamBill,
 )
 from payments.receipt_model import (
@@ -38,9 +33,9 @@ PORT_VERSION: Final = 2
 
 __all__ = [
     "PORT_VERSION",
-    "BillRepository",
     "Capability",
     "Issued",
+    "Matters",
     "NontaxProvider",
     "OrderFinder",
     "Pushed",
@@ -262,73 +257,9 @@ ALREADY_RECONCILED: Final = "20410"
 """The code (OURS) with which a reversal is refused because its day is reconciled."""
 
 
-class BillRepository(Protocol):
-    """Keeps bills, attempts and facts; every method runs inside the unit of work it is given."""
+class Matters(Protocol):
+    """What the gateway answers about the matters that bills belong to."""
 
-    async def add(self, work: Work, bill: Bill) -> bool:
-        """Store a new bill; False when its business key is taken."""
-        ...
-
-    async def get(self, work: Work, bill_id: str, *, lock: bool = False) -> Bill | None:
-        """Return a bill, locked until the unit ends when asked to."""
-        ...
-
-    async def by_pay_code(self, work: Work, pay_code: str, *, lock: bool = False) -> Bill | None:
-        """Return the bill of a pay code."""
-        ...
-
-    async def by_reference(self, work: Work, reference: str) -> Sequence[Bill]:
-        """Return every bill of a reference, the oldest first."""
-        ...
-
-    async def by_business_key(self, work: Work, reference: str, fee_version: str) -> Bill | None:
-        """Return the bill of a fee."""
-        ...
-
-    async def save(self, work: Work, bill: Bill) -> Bill:
-        """Store a changed bill and return it with its next version; raises StaleVersion."""
-        ...
-
-    async def unsettled(self, work: Work, after: str, limit: int) -> Sequence[str]:
-        """Return ids above ``after`` of bills whose pay axis is not final, in order."""
-        ...
-
-    async def flagged(self, work: Work, limit: int) -> Sequence[Bill]:
-        """Return bills with exceptions, the latest change first."""
-        ...
-
-    async def attempts(self, work: Work, bill_id: str) -> Sequence[Attempt]:
-        """Return the attempts of a bill, the oldest first."""
-        ...
-
-    async def put_attempt(self, work: Work, attempt: Attempt) -> bool:
-        """Store a new or changed attempt; False when its transaction number belongs to another."""
-        ...
-
-    async def add_fact(
-        self,
-        work: Work,
-        fact_id: str,
-        bill: Bill,
-        fact: PaymentFact,
-        outcome: Outcome,
-        at: datetime,
-    ) -> None:
-        """Append a fact to the bill's payment events; raises AlreadyExists for a repeated key."""
-        ...
-
-    async def fact_outcome(self, work: Work, key: str) -> Outcome | None:
-        """Return what became of the stored fact of this key; None when there is none."""
-        ...
-
-    async def note_unmatched(self, work: Work, fact: PaymentFact, at: datetime) -> int:
-        """Store or count a fact without a bill; return how often it has been seen."""
-        ...
-
-    async def matched(self, work: Work, fact: PaymentFact, at: datetime) -> None:
-        """Mark a fact that had no bill as matched."""
-        ...
-
-    async def unmatched(self, work: Work, limit: int) -> Sequence[UnmatchedPayment]:
-        """Return facts that still have no bill, the oldest first."""
+    async def is_open(self, reference: str) -> bool:
+        """Return whether a late payment still serves its purpose (事项是否仍在办理)."""
         ...

@@ -1,11 +1,10 @@
-"""All SQL of the payment domain; rows become the frozen values of the model."""
+"""The SQL of bills; rows become the frozen values of the model."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
@@ -13,30 +12,29 @@ from sqlalchemy import ColumnElement, Row, insert, select, update
 
 from kernel.crypto.fields import Place
 from kernel.db.base import require_one, upsert
-from kernel.db.errors import AlreadyExists, is_duplicate
 from kernel.db.work import connection
 from kernel.money import Fen
 from kernel.work import Work
 from payments import tables as t
+from payments.fact_repository import SqlFacts
 from payments.model import (
-    Attempt,
-    AttemptState,
     Bill,
     BillException,
     BillItem,
-    Channel,
     Closing,
-    FactSource,
     FundState,
-    Outcome,
     Payer,
-    PaymentFact,
     PayState,
     ReceiptState,
     ReconState,
     RefundState,
-    UnmatchedPayment,
 )
+from payments.receipt_repository import SqlReceipts
+from payments.reconciliation.differences_repository import SqlDifferences
+from payments.reconciliation.reports_repository import SqlReports
+from payments.reconciliation.repository import SqlRecon
+from payments.refund_repository import SqlRefunds
+from payments.ruling_repository import SqlRulings
 from payments.states import UNSETTLED
 
 _UNSETTLED: Final = sorted(str(state) for state in UNSETTLED)
@@ -54,8 +52,8 @@ class Cipher(Protocol):
         ...
 
 
-class SqlBills:
-    """Keeps bills in the database (payments.ports.BillRepository)."""
+class SqlBills(SqlFacts, SqlReceipts, SqlRefunds, SqlRulings, SqlRecon, SqlDifferences, SqlReports):
+    """Keeps everything about payments in the database (payments.service.Repository)."""
 
     def __init__(self, cipher: Cipher) -> None:
         self._cipher = cipher
@@ -67,7 +65,9 @@ class SqlBills:
             bill_id=bill.bill_id,
             reference=bill.reference,
             fee_version=bill.fee_version,
-            pay_code=bill.pay_code,
+            order_no=bill.order_no,
+            merged=bill.merged,
+            merged_into=bill.merged_into,
             division=bill.division,
             agency=bill.agency,
             account=bill.account,
@@ -89,6 +89,8 @@ class SqlBills:
                 "amount_fen": item.amount_fen,
                 "quantity": str(item.quantity),
                 "unit": item.unit,
+                "exempted_fen": item.exempted_fen,
+                "exemption": item.exemption,
             }
             for line, item in enumerate(bill.items, 1)
         ]
@@ -99,7 +101,10 @@ class SqlBills:
         return await self._one(work, t.bill.c.bill_id == bill_id, lock=lock)
 
     async def by_pay_code(self, work: Work, pay_code: str, *, lock: bool = False) -> Bill | None:
-        return await self._one(work, t.bill.c.pay_code == pay_code, lock=lock)
+        if not pay_code:
+            return None
+        carrier = (t.bill.c.pay_code == pay_code) & (t.bill.c.merged_into == "")
+        return await self._one(work, carrier, lock=lock)
 
     async def by_business_key(self, work: Work, reference: str, fee_version: str) -> Bill | None:
         key = (t.bill.c.reference == reference) & (t.bill.c.fee_version == fee_version)
@@ -121,7 +126,11 @@ class SqlBills:
     async def unsettled(self, work: Work, after: str, limit: int) -> Sequence[str]:
         statement = (
             select(t.bill.c.bill_id)
-            .where(t.bill.c.pay.in_(_UNSETTLED), t.bill.c.bill_id > after)
+            .where(
+                t.bill.c.pay.in_(_UNSETTLED),
+                t.bill.c.merged_into == "",
+                t.bill.c.bill_id > after,
+            )
             .order_by(t.bill.c.bill_id)
             .limit(limit)
         )
@@ -137,120 +146,11 @@ class SqlBills:
         require_one(await connection(work).execute(statement))
         return saved
 
-    async def attempts(self, work: Work, bill_id: str) -> Sequence[Attempt]:
-        statement = select(t.attempt).where(t.attempt.c.bill_id == bill_id).order_by(t.attempt.c.id)
-        return [_attempt(row) for row in await connection(work).execute(statement)]
-
-    async def put_attempt(self, work: Work, attempt: Attempt) -> bool:
-        conn = connection(work)
-        values = {
-            "state": str(attempt.state),
-            "tra_no": attempt.tra_no or None,
-            "amount_fen": attempt.amount_fen,
-            "channel": None if attempt.channel is None else str(attempt.channel),
-            "channel_raw": attempt.channel_raw,
-            "settled_at": attempt.settled_at,
-        }
-        statement = upsert(conn, t.attempt).values(
-            attempt_id=attempt.attempt_id,
-            bill_id=attempt.bill_id,
-            opened_here=attempt.opened_here,
-            opened_at=attempt.opened_at,
-            **values,
+    async def members(self, work: Work, bill_id: str) -> Sequence[Bill]:
+        statement = select(t.bill).where(
+            t.bill.c.merged_into == bill_id, t.bill.c.merged_into != ""
         )
-        change = statement.on_conflict_do_update(index_elements=["attempt_id"], set_=values)
-        savepoint = await conn.begin_nested()
-        try:
-            await conn.execute(change)
-        except BaseException as exc:
-            await savepoint.rollback()
-            if attempt.tra_no and is_duplicate(exc):
-                return False
-            raise
-        await savepoint.commit()
-        return True
-
-    async def add_fact(
-        self,
-        work: Work,
-        fact_id: str,
-        bill: Bill,
-        fact: PaymentFact,
-        outcome: Outcome,
-        at: datetime,
-    ) -> None:
-        conn = connection(work)
-        row = upsert(conn, t.fact).values(
-            fact_id=fact_id,
-            dedupe_key=fact.key,
-            bill_id=bill.bill_id,
-            source=str(fact.source),
-            pay_code=fact.pay_code,
-            tra_no=fact.tra_no,
-            amount_fen=fact.amount_fen,
-            original_fen=fact.original_fen,
-            delay_fen=fact.delay_fen,
-            paid_at=fact.paid_at,
-            channel=str(fact.channel),
-            channel_raw=fact.channel_raw,
-            account=fact.account,
-            outcome=str(outcome),
-            received_at=at,
-        )
-        row = row.on_conflict_do_nothing(index_elements=["dedupe_key"])
-        if (await conn.execute(row.returning(t.fact.c.id))).first() is None:
-            raise AlreadyExists("this payment fact is stored already")
-
-    async def fact_outcome(self, work: Work, key: str) -> Outcome | None:
-        statement = select(t.fact.c.outcome).where(t.fact.c.dedupe_key == key)
-        found = (await connection(work).execute(statement)).scalar_one_or_none()
-        return None if found is None else Outcome(found)
-
-    async def note_unmatched(self, work: Work, fact: PaymentFact, at: datetime) -> int:
-        conn = connection(work)
-        row = upsert(conn, t.unmatched).values(
-            dedupe_key=fact.key,
-            source=str(fact.source),
-            pay_code=fact.pay_code,
-            tra_no=fact.tra_no,
-            amount_fen=fact.amount_fen,
-            first_seen=at,
-            last_seen=at,
-            times=1,
-        )
-        row = row.on_conflict_do_update(
-            index_elements=["dedupe_key"],
-            set_={"times": t.unmatched.c.times + 1, "last_seen": at},
-        )
-        times: int = (await conn.execute(row.returning(t.unmatched.c.times))).scalar_one()
-        return times
-
-    async def matched(self, work: Work, fact: PaymentFact, at: datetime) -> None:
-        statement = (
-            update(t.unmatched)
-            .where(t.unmatched.c.dedupe_key == fact.key, t.unmatched.c.matched_at.is_(None))
-            .values(matched_at=at)
-        )
-        await connection(work).execute(statement)
-
-    async def unmatched(self, work: Work, limit: int) -> Sequence[UnmatchedPayment]:
-        statement = (
-            select(t.unmatched)
-            .where(t.unmatched.c.matched_at.is_(None))
-            .order_by(t.unmatched.c.id)
-            .limit(limit)
-        )
-        return [
-            UnmatchedPayment(
-                pay_code=row.pay_code,
-                tra_no=row.tra_no,
-                amount_fen=Fen(row.amount_fen),
-                source=FactSource(row.source),
-                first_seen=row.first_seen,
-                times=row.times,
-            )
-            for row in await connection(work).execute(statement)
-        ]
+        return await self._bills(work, statement.order_by(t.bill.c.id))
 
     async def _one(self, work: Work, where: ColumnElement[bool], *, lock: bool) -> Bill | None:
         statement = select(t.bill).where(where)
@@ -295,12 +195,17 @@ class SqlBills:
             closing=None if row.closing is None else Closing(row.closing),
             paid_at=row.paid_at,
             failure_code=row.failure_code,
+            order_no=row.order_no,
+            merged=row.merged,
+            merged_into=row.merged_into,
+            paid_fen=None if row.paid_fen is None else Fen(row.paid_fen),
             version=row.version,
         )
 
 
 def _changing(bill: Bill) -> dict[str, Any]:
     return {
+        "pay_code": bill.pay_code,
         "pay_url": bill.pay_url,
         "delay_fen": bill.delay_fen,
         "pay": str(bill.pay),
@@ -312,6 +217,7 @@ def _changing(bill: Bill) -> dict[str, Any]:
         "closing": None if bill.closing is None else str(bill.closing),
         "failure_code": bill.failure_code,
         "paid_at": bill.paid_at,
+        "paid_fen": bill.paid_fen,
         "updated_at": bill.updated_at,
     }
 
@@ -332,19 +238,6 @@ def _item(row: Row[Any]) -> BillItem:
         amount_fen=Fen(row.amount_fen),
         quantity=Decimal(row.quantity),
         unit=row.unit,
-    )
-
-
-def _attempt(row: Row[Any]) -> Attempt:
-    return Attempt(
-        attempt_id=row.attempt_id,
-        bill_id=row.bill_id,
-        opened_here=row.opened_here,
-        state=AttemptState(row.state),
-        opened_at=row.opened_at,
-        tra_no=row.tra_no or "",
-        amount_fen=None if row.amount_fen is None else Fen(row.amount_fen),
-        channel=None if row.channel is None else Channel(row.channel),
-        channel_raw=row.channel_raw,
-        settled_at=row.settled_at,
+        exempted_fen=Fen(row.exempted_fen),
+        exemption=row.exemption,
     )

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
-from datetime import timedelta
-from typing import Final
+from collections.abc import Sequence
+from typing import Protocol
 
-from kernel.clock import Clock, beijing_day
-from kernel.errors import UpstreamError, UpstreamRejected
+from kernel.clock import Clock
+from kernel.errors import UpstreamError
 from kernel.ids import IdSource
 from kernel.work import JsonMap, Work, WorkSource
-from payments.errors import (
-    BillClosed,
-    BillDiffers,
-    BillNotFound,
-    BillNotReady,
-    InvalidBill,
-)
-from payments.learning import KeepRaw, Learner, locked
+from payments import push_json
+from payments.booking import Booking
+from payments.closing import Closer
+from payments.errors import BillClosed, BillNotReady
+from payments.ground import POLL_TASK, Ground
+from payments.issuing import Issuer, to_be_issued
+from payments.learning import KeepRaw, Learner
 from payments.ledger import Ledger
 from payments.model import (
-    MAX_CODE,
-    MAX_REFERENCE,
     Attempt,
     AttemptState,
     Bill,
     BillOrder,
     Closing,
     Discrepancies,
+    FundsFact,
     NoFeeDue,
     Outcome,
     PaymentFact,
@@ -37,120 +33,98 @@ from payments.model import (
 )
 from payments.options import PaymentOptions
 from payments.polling import next_poll
-from payments.ports import BillRepository, NontaxProvider
+from payments.ports import Matters, NontaxProvider, Pushed
+from payments.raising import Raiser
+from payments.receipts import ReceiptDesk
+from payments.reconciliation.ports import ReconRepository
+from payments.reconciliation.service import ReconDesk
+from payments.refund_book import RefundBook
+from payments.refunds import RefundDesk
+from payments.reversals import ReversalDesk
+from payments.rulings import RulingDesk
 from payments.states import UNSETTLED
+from payments.stores import PaymentRepository
 
 log = logging.getLogger(__name__)
 
-ISSUE_TASK: Final = "payments.issue"
-CONFIRM_TASK: Final = "payments.confirm"
-VOID_TASK: Final = "payments.void"
-EXPIRE_TASK: Final = "payments.expire"
-POLL_TASK: Final = "payments.poll"
 
-_SOON: Final = timedelta(seconds=5)
+class Repository(PaymentRepository, ReconRepository, Protocol):
+    """Everything that this domain keeps."""
 
 
 class PaymentService:
-    """Collects fees through one finance system. No upstream is called inside a unit of work."""
+    """Collects fees through one finance system. No upstream is called inside a unit of work.
+
+    Its parts are ``receipts``, ``refunds``, ``reversals``, ``rulings`` and ``recon``.
+    """
 
     def __init__(
         self,
         *,
         provider: NontaxProvider,
-        repository: BillRepository,
+        repository: Repository,
         works: WorkSource,
         clock: Clock,
         ids: IdSource,
         options: PaymentOptions,
+        matters: Matters | None = None,
     ) -> None:
-        self._provider = provider
+        ground = Ground(provider, repository, works, clock, ids, options, matters)
+        self._ground = ground
         self._bills = repository
         self._works = works
         self._clock = clock
         self._ids = ids
         self._options = options
-        self._ledger = Ledger(repository, clock, ids)
-        self._learner = Learner(
-            provider=provider,
-            repository=repository,
-            works=works,
-            clock=clock,
-            ledger=self._ledger,
-            options=options,
+        self._ledger = Ledger(repository, clock)
+        book = RefundBook(ground, self._ledger)
+        booking = Booking(ground, self._ledger, book)
+        self._learner = Learner(ground, self._ledger, booking)
+        self._raiser = Raiser(ground, self._ledger)
+        self._issuer = Issuer(ground, self._ledger, self._learner)
+        self._closer = Closer(ground, self._ledger, self._learner)
+        self.receipts = ReceiptDesk(ground, self._ledger)
+        """Fiscal e-receipts."""
+        self.refunds = RefundDesk(ground, book, booking, self.receipts)
+        """Money back."""
+        self.reversals = ReversalDesk(ground, self._ledger, booking, self._learner, self.receipts)
+        """Same-day undo."""
+        self.recon = ReconDesk(
+            ground, repository, self._ledger, booking, self._learner, self.refunds
         )
-        self._upstream = f"upstream:{options.upstream}"
+        """The daily comparison with the finance system's list."""
+        self.rulings = RulingDesk(ground, self._ledger, book, booking, self.refunds, self.recon)
+        """Decisions of two people."""
 
     async def raise_bill(self, order: BillOrder) -> Bill | NoFeeDue:
         """Return the one bill of ``(reference, fee_version)``, stored before anything is sent.
 
-        The same order again returns the same bill; nothing due returns NoFeeDue. The bill is
-        ISSUING: call ``issue``, or leave it to the worker. Raises InvalidBill, or BillDiffers when
-        the fee version is taken by other content.
+        The same order again returns the same bill; nothing due returns NoFeeDue, and no pay code is
+        asked for. Items of one code are merged. The bill is ISSUING: call ``issue``, or leave it to
+        the worker. Raises InvalidBill, or BillDiffers when the fee version is taken by other
+        content.
         """
-        _check(order)
-        if order.original_fen + order.delay_fen == 0:
-            return NoFeeDue(order.reference, order.fee_version)
-        async with self._works.begin() as work:
-            bill = await self._bills.by_business_key(work, order.reference, order.fee_version)
-            if bill is None:
-                bill = self._draft(order, await self._mint(work.next_number))
-                self._provider.examine(bill)
-                if await self._ledger.raised(work, bill, order.actor):
-                    payload: JsonMap = {"bill_id": bill.bill_id}
-                    due = bill.created_at + timedelta(seconds=self._options.issue_grace_seconds)
-                    await work.enqueue(ISSUE_TASK, bill.bill_id, payload, due=due)
-                    await work.enqueue(EXPIRE_TASK, bill.bill_id, payload, due=bill.deadline)
-                    return bill
-                bill = await self._bills.by_business_key(work, order.reference, order.fee_version)
-        if bill is None:
-            raise BillNotReady("the business key is taken by a bill that is not to be seen yet")
-        if (bill.items, bill.payer) != (order.items, order.payer):
-            raise BillDiffers("the fee version is taken by a bill with other content")
-        return bill
+        return await self._raiser.raise_bill(order)
 
-    async def _mint(self, next_number: Callable[[str], Awaitable[int]]) -> str:
-        division = self._provider.terms().division
-        year = beijing_day(self._clock.now()).year
-        serial = await next_number(f"payments.pay_code.{division}.{year}")
-        return self._provider.mint(division, year, serial)
+    async def raise_merged(self, orders: Sequence[BillOrder]) -> Bill:
+        """Return the carrier of several orders under one pay code: all are paid, or none.
 
-    def _draft(self, order: BillOrder, pay_code: str) -> Bill:
-        now = self._clock.now()
-        terms = self._provider.terms()
-        return Bill(
-            bill_id=self._ids.new("bill"),
-            reference=order.reference,
-            fee_version=order.fee_version,
-            pay_code=pay_code,
-            division=terms.division,
-            agency=terms.agency,
-            account=terms.account,
-            payer=order.payer,
-            items=order.items,
-            original_fen=order.original_fen,
-            delay_fen=order.delay_fen,
-            deadline=order.deadline or now + timedelta(days=self._options.deadline_days),
-            created_at=now,
-            updated_at=now,
-        )
+        Raises InvalidBill, BillDiffers. Issue, open and void the carrier, not its members.
+        """
+        return await self._raiser.raise_merged(orders)
+
+    async def members(self, bill_id: str) -> Sequence[Bill]:
+        """Return the bills merged into a carrier, the oldest first."""
+        async with self._works.read() as work:
+            return await self._bills.members(work, bill_id)
 
     async def issue(self, bill_id: str) -> Bill:
         """Send the bill once and return it as it then stands; its state tells what happened.
 
         Without an answer or a connection it stays ISSUING; the worker asks before it sends again.
         """
-        bill = await self.get(bill_id)
-        if not _to_be_issued(bill):
-            return bill
-        try:
-            return await self._send(bill)
-        except UpstreamError as exc:
-            log.warning("bill_not_issued", extra={"bill_id": bill_id, "code": exc.code})
-        async with self._works.begin() as work:
-            due = self._clock.now() + _SOON
-            key = f"{bill_id}:{bill.version}"
-            await work.enqueue(CONFIRM_TASK, key, {"bill_id": bill_id}, due=due)
+        lead = await self._lead(bill_id)
+        await self._issuer.issue(lead)
         return await self.get(bill_id)
 
     async def confirm(self, bill_id: str) -> Bill:
@@ -158,40 +132,7 @@ class PaymentService:
 
         Raises the upstream error while nothing is known, so that the worker comes back.
         """
-        bill = await self.get(bill_id)
-        if bill.pay is PayState.ISSUING:
-            bill = await self.refresh(bill_id)
-        return await self._send(bill) if _to_be_issued(bill) else bill
-
-    async def _send(self, bill: Bill) -> Bill:
-        try:
-            issued = await self._provider.issue(bill)
-        except UpstreamRejected as refusal:
-            return await self._refused(bill, refusal.upstream_code)
-        async with self._works.begin() as work:
-            now = await locked(self._bills, work, bill.bill_id)
-            ready = replace(now, pay_url=now.pay_url or issued.pay_url)
-            if now.pay is PayState.ISSUING:
-                return await self._ledger.move(work, ready, PayState.PENDING, self._upstream)
-            return now if ready == now else await self._ledger.store(work, ready)
-
-    async def _refused(self, bill: Bill, code: str) -> Bill:
-        # "Already paid" and "already there" are refusals too: the upstream's own state decides.
-        try:
-            now = await self.refresh(bill.bill_id)
-        except UpstreamRejected:
-            now = bill
-        if now.pay is not PayState.ISSUING:
-            return now
-        return await self._issue_failed(bill.bill_id, code)
-
-    async def _issue_failed(self, bill_id: str, code: str) -> Bill:
-        async with self._works.begin() as work:
-            bill = await locked(self._bills, work, bill_id)
-            if bill.pay is not PayState.ISSUING:
-                return bill
-            failed = replace(bill, failure_code=code[:MAX_CODE])
-            return await self._ledger.move(work, failed, PayState.ISSUE_FAILED, self._upstream)
+        return await self._issuer.confirm(await self._lead(bill_id))
 
     async def open(self, bill_id: str, actor: str = "citizen") -> str:
         """Return the pay page's address and note that a payer was sent there (PENDING to PAYING).
@@ -199,10 +140,11 @@ class PaymentService:
         Opening again while PAYING returns the same page: a lost tab must not lock anybody out.
         Raises BillNotReady while the bill is being issued, BillClosed when it cannot be paid.
         """
+        bill_id = await self._lead(bill_id)
         async with self._works.begin() as work:
-            bill = await locked(self._bills, work, bill_id)
+            bill = await self._ground.locked(work, bill_id)
             now = self._clock.now()
-            if _to_be_issued(bill):
+            if to_be_issued(bill):
                 raise BillNotReady("the finance system has not confirmed the bill yet")
             if bill.pay not in {PayState.PENDING, PayState.PAYING} or now >= bill.deadline:
                 raise BillClosed("the bill cannot be paid any more", state=str(bill.pay))
@@ -252,12 +194,21 @@ class PaymentService:
         """
         return await self._learner.accept_push(raw, keep)
 
-    def read_push(self, raw: bytes) -> PaymentFact:
-        """Return the fact of a stored push. Raises PushRefused."""
-        fact = self._provider.decode_push(raw).fact
-        if not isinstance(fact, PaymentFact):
-            raise TypeError("only payment confirmations are interpreted")
-        return fact
+    async def handle(self, fact: Pushed) -> None:
+        """Do what a pushed fact of any kind demands, exactly once; raises what must be repeated."""
+        if isinstance(fact, PaymentFact):
+            await self._learner.handle_fact(fact)
+        elif isinstance(fact, FundsFact):
+            await self._learner.handle_funds(fact)
+        else:
+            await self.refunds.handle_news(fact)
+
+    def read_push(self, raw: bytes, decoded: JsonMap | None = None) -> Pushed:
+        """Return the fact of a stored push: as it was read when it came, else read now.
+
+        Raises PushRefused when it must be read now and the keys have changed.
+        """
+        return push_json.load(decoded) if decoded else self._ground.provider.decode_push(raw).fact
 
     async def handle_fact(self, fact: PaymentFact) -> Outcome:
         """Do what a payment fact demands, exactly once, whatever the bill's state.
@@ -267,73 +218,42 @@ class PaymentService:
         """
         return await self._learner.handle_fact(fact)
 
+    async def handle_funds(self, fact: FundsFact) -> Bill:
+        """Note that a payment reached finance's account or the treasury (到账, 入库).
+
+        Raises BillNotFound, and UpstreamUnavailable while the bill is not known as paid.
+        """
+        return await self._learner.handle_funds(fact)
+
     async def refresh(self, bill_id: str) -> Bill:
         """Ask the upstream for the bill's state and adopt it; PAID is never unlearned.
 
         Raises the upstream error when it cannot be asked.
         """
-        return await self._learner.refresh(await self.get(bill_id))
+        await self._learner.refresh(await self.get(await self._lead(bill_id)))
+        return await self.get(bill_id)
 
     async def void(self, bill_id: str, actor: str = "system") -> Bill:
         """Void the bill, if the upstream agrees; the bill that returns may be PAID instead.
 
         VOIDING means that the upstream's answer is awaited. Raises BillNotReady while the bill is
-        being issued, and the upstream error when it cannot even be asked.
+        being issued, and the upstream error when it cannot even be asked. A merged bill takes its
+        carrier and the other members with it.
         """
-        return await self._close(bill_id, Closing.VOID, actor)
+        await self._closer.close(await self._lead(bill_id), Closing.VOID, actor)
+        return await self.get(bill_id)
 
     async def expire(self, bill_id: str) -> Bill:
         """Void the bill because its deadline has passed; before the deadline nothing happens."""
         bill = await self.get(bill_id)
         if self._clock.now() < bill.deadline:
             return bill
-        return await self._close(bill_id, Closing.EXPIRE, "system")
-
-    async def _close(self, bill_id: str, closing: Closing, actor: str) -> Bill:
-        bill = await self.get(bill_id)
-        if bill.pay not in UNSETTLED:
-            return bill
-        bill = await self.refresh(bill_id)
-        if bill.pay is PayState.ISSUING:
-            raise BillNotReady("a bill that is being issued cannot be voided")
-        async with self._works.begin() as work:
-            bill = await locked(self._bills, work, bill_id)
-            if bill.pay in {PayState.PENDING, PayState.PAYING}:
-                marked = replace(bill, closing=closing)
-                bill = await self._ledger.move(work, marked, PayState.VOIDING, actor)
-                due = self._clock.now() + _SOON
-                payload: JsonMap = {"bill_id": bill_id}
-                await work.enqueue(VOID_TASK, f"{bill_id}:{bill.version}", payload, due=due)
-        if bill.pay is not PayState.VOIDING:
-            return bill
-        try:
-            return await self._send_void(bill)
-        except UpstreamError as exc:
-            log.warning("void_unanswered", extra={"bill_id": bill_id, "code": exc.code})
+        await self._closer.close(await self._lead(bill_id), Closing.EXPIRE, "system")
         return await self.get(bill_id)
 
     async def resume_void(self, bill_id: str) -> Bill:
         """Bring a void without an answer to an end: ask, and send it again only if still unpaid."""
-        bill = await self.get(bill_id)
-        if bill.pay is PayState.VOIDING:
-            bill = await self.refresh(bill_id)
-        return await self._send_void(bill) if bill.pay is PayState.VOIDING else bill
-
-    async def _send_void(self, bill: Bill) -> Bill:
-        try:
-            await self._provider.void(bill)
-        except UpstreamRejected:
-            now = await self.refresh(bill.bill_id)
-            if now.pay is not PayState.VOIDING:
-                return now
-            async with self._works.begin() as work:
-                now = await locked(self._bills, work, bill.bill_id)
-                if now.pay is not PayState.VOIDING:
-                    return now
-                live = replace(now, closing=None)
-                return await self._ledger.move(work, live, PayState.PENDING, self._upstream)
-        await self._learner.voided(bill.bill_id)
-        return await self.get(bill.bill_id)
+        return await self._closer.resume(bill_id)
 
     async def sweep(self, after: str = "") -> str | None:
         """Ask about one page of bills that are not final; return where to go on, or None."""
@@ -347,27 +267,30 @@ class PaymentService:
         return page[-1] if len(page) == self._options.sweep_page else None
 
     async def _sweep_one(self, bill: Bill) -> None:
-        if _to_be_issued(bill):
+        if to_be_issued(bill):
             bill = await self.confirm(bill.bill_id)
         if bill.pay is PayState.VOIDING:
             await self.resume_void(bill.bill_id)
         elif self._clock.now() >= bill.deadline:
             await self.expire(bill.bill_id)
         else:
-            await self.refresh(bill.bill_id)
+            bill = await self.refresh(bill.bill_id)
+            if bill.pay in UNSETTLED and to_be_issued(bill):
+                await self.confirm(bill.bill_id)
 
     async def get(self, bill_id: str) -> Bill:
         """Return a bill. Raises BillNotFound."""
-        async with self._works.read() as work:
-            bill = await self._bills.get(work, bill_id)
-        if bill is None:
-            raise BillNotFound("no such bill")
-        return bill
+        return await self._ground.get(bill_id)
 
     async def by_reference(self, reference: str) -> Sequence[Bill]:
         """Return every bill of a reference, the oldest first."""
         async with self._works.read() as work:
             return await self._bills.by_reference(work, reference)
+
+    async def by_pay_code(self, pay_code: str) -> Bill | None:
+        """Return the bill of a pay code, a carrier for a merged one; None for an unknown code."""
+        async with self._works.read() as work:
+            return await self._bills.by_pay_code(work, pay_code)
 
     async def attempts(self, bill_id: str) -> Sequence[Attempt]:
         """Return the attempts of a bill, the oldest first."""
@@ -381,16 +304,5 @@ class PaymentService:
             unmatched = await self._bills.unmatched(work, limit)
         return Discrepancies(tuple(bills), tuple(unmatched))
 
-
-def _to_be_issued(bill: Bill) -> bool:
-    return bill.pay is PayState.ISSUING or (bill.pay is PayState.PENDING and not bill.pay_url)
-
-
-def _check(order: BillOrder) -> None:
-    for name, value in (("reference", order.reference), ("fee_version", order.fee_version)):
-        if not 0 < len(value) <= MAX_REFERENCE:
-            raise InvalidBill(f"{name} must have 1 to {MAX_REFERENCE} characters", field=name)
-    if not order.items or any(item.amount_fen < 0 for item in order.items):
-        raise InvalidBill("a bill has items, and none is negative", field="items")
-    if order.delay_fen < 0:
-        raise InvalidBill("a late fee is not negative", field="delay_fen")
+    async def _lead(self, bill_id: str) -> str:
+        return (await self.get(bill_id)).merged_into or bill_id

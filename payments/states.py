@@ -1,4 +1,4 @@
-"""The table of the pay axis, and the one public status that the five axes add up to."""
+"""The tables of the axes, and the one public status that the five axes add up to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from typing import Final
 
 from kernel.errors import Text
 from kernel.states import StateTable
-from payments.model import Bill, FundState, PayState, PublicStatus, ReceiptState, RefundState
+from payments.model import (
+    Bill,
+    FundState,
+    PayState,
+    PublicStatus,
+    ReceiptState,
+    ReconState,
+    RefundState,
+)
+from payments.refund_model import RefundStep
 
 _S = PayState
 
@@ -39,6 +48,93 @@ PAY: Final = StateTable(
     },
     terminal=frozenset({_S.REVERSED}),
 )
+
+_F = FundState
+
+FUND: Final = StateTable(
+    "payments.fund",
+    initial=_F.NONE,
+    edges={
+        (_F.NONE, _F.RECEIVED): "payments.funds_received",
+        (_F.NONE, _F.TREASURY): "payments.treasury_received",
+        (_F.RECEIVED, _F.TREASURY): "payments.treasury_received",
+        (_F.RECEIVED, _F.NONE): "payments.funds_withdrawn",
+    },
+    terminal=frozenset({_F.TREASURY}),
+)
+
+_R = ReceiptState
+
+RECEIPT: Final = StateTable(
+    "payments.receipt",
+    initial=_R.NONE,
+    edges={
+        (_R.NONE, _R.NUMBERED): "payments.receipt_numbered",
+        # Where finance numbers and issues by itself, the receipt is only found.
+        (_R.NONE, _R.ISSUED): "payments.receipt_issued",
+        (_R.NUMBERED, _R.ISSUING): "payments.receipt_started",
+        (_R.NUMBERED, _R.NONE): "payments.receipt_number_freed",
+        (_R.ISSUING, _R.ISSUED): "payments.receipt_issued",
+        (_R.ISSUING, _R.FAILED): "payments.receipt_failed",
+        (_R.FAILED, _R.ISSUING): "payments.receipt_started",
+        (_R.FAILED, _R.ISSUED): "payments.receipt_issued",
+        (_R.ISSUED, _R.RED): "payments.receipt_red",
+        # What a partial refund leaves is receipted anew.
+        (_R.RED, _R.NUMBERED): "payments.receipt_numbered",
+        (_R.RED, _R.ISSUED): "payments.receipt_issued",
+    },
+    terminal=frozenset(),
+)
+
+_C = ReconState
+
+RECON: Final = StateTable(
+    "payments.recon",
+    initial=_C.UNCHECKED,
+    edges={
+        **{
+            (old, _C.MATCHED): "payments.reconciled"
+            for old in (_C.UNCHECKED, _C.LONG, _C.SHORT, _C.AMOUNT_DIFF, _C.RESOLVED)
+        },
+        **{
+            (old, new): "payments.recon_difference"
+            for old in (_C.UNCHECKED, _C.MATCHED, _C.RESOLVED)
+            for new in (_C.LONG, _C.SHORT, _C.AMOUNT_DIFF)
+        },
+        **{
+            (old, _C.RESOLVED): "payments.recon_resolved"
+            for old in (_C.LONG, _C.SHORT, _C.AMOUNT_DIFF)
+        },
+    },
+    terminal=frozenset(),
+)
+"""Reconciled days are read again whenever finance sends a new revision, so nothing is final."""
+
+_P = RefundStep
+
+REFUND: Final = StateTable(
+    "payments.refund",
+    initial=_P.REQUESTED,
+    edges={
+        (_P.REQUESTED, _P.APPROVED): "payments.refund_approved",
+        (_P.REQUESTED, _P.WITHDRAWN): "payments.refund_withdrawn",
+        (_P.APPROVED, _P.WITHDRAWN): "payments.refund_withdrawn",
+        (_P.APPROVED, _P.SENT): "payments.refund_sent",
+        (_P.SENT, _P.DONE): "payments.refunded",
+        (_P.SENT, _P.REJECTED): "payments.refund_rejected",
+        (_P.SENT, _P.FAILED): "payments.refund_failed",
+        # Money that went back is a fact, whatever was said before.
+        (_P.REJECTED, _P.DONE): "payments.refunded",
+        (_P.FAILED, _P.DONE): "payments.refunded",
+    },
+    terminal=frozenset({_P.DONE, _P.WITHDRAWN}),
+)
+"""One refund; what the bill shows (RefundState) is derived from all of its refunds."""
+
+ACTIVE_REFUND: Final = frozenset({_P.REQUESTED, _P.APPROVED, _P.SENT})
+"""Steps in which money may still go back."""
+COUNTED_REFUND: Final = ACTIVE_REFUND | {_P.DONE}
+"""Steps in which the amount is no longer refundable."""
 
 LATE_FROM: Final = frozenset({_S.VOIDED, _S.EXPIRED, _S.ISSUE_FAILED})
 """States in which nobody expected money any more."""

@@ -17,7 +17,8 @@ def push_receiver(
     """Return what a listener calls with a frame; it returns the answer to send.
 
     The message id of the upstream is no key (it repeats within a second): the digest of the frame
-    is. A frame that comes twice is stored once and acknowledged twice.
+    is. A frame that comes twice is stored once and acknowledged twice. What was read from it is
+    kept beside it: by the time it is interpreted the token may have changed.
     """
 
     async def keep(raw: bytes, push: payments.PushedFact) -> None:
@@ -30,6 +31,7 @@ def push_receiver(
                 body=raw,
                 headers={},
                 task_kind=PUSH_TASK,
+                decoded=payments.dump_push(push.fact),
             )
 
     async def receive(raw: bytes) -> bytes:

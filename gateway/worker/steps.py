@@ -10,6 +10,7 @@ import e_seal
 import payments
 from gateway.cases.desk import BILL_TASK
 from gateway.cases.orders import DOCUMENT_TASK
+from gateway.cases.service import VOID_TASK
 from gateway.container import Container
 from kernel.db import inbox, task_store
 from kernel.db.task_kinds import Backoff, TaskRegistry
@@ -19,6 +20,7 @@ from kernel.work import JsonMap
 
 PUSH_TASK: Final = "payments.push"
 SWEEP_TASK: Final = "payments.sweep"
+RECON_TASK: Final = "payments.reconcile"
 SEAL_SWEEP_TASK: Final = "e_seal.sweep"
 _DAILY: Final = timedelta(days=1)
 _HOURLY: Final = timedelta(hours=1)
@@ -29,6 +31,8 @@ _SEAL_CRONS: Final = {
 """What seals have the clock start, with period and offset: carry on, fetch the list of the dead."""
 _KEEP_DONE: Final = timedelta(days=30)
 _SWEEP_AT: Final = timedelta(hours=6, minutes=40)
+_RECON_AT: Final = timedelta(hours=6, minutes=40)
+"""Ten minutes after finance publishes its files."""
 _PATIENT: Final = Backoff(base=timedelta(seconds=2), cap=timedelta(minutes=10))
 _MANY: Final = 60
 """Ten minutes apart at the most: upstreams may be down for half a day."""
@@ -49,13 +53,14 @@ def text(run: Run, name: str) -> str:
 def register(registry: TaskRegistry, services: Container) -> None:
     """Register every kind of task that this system writes."""
     for kind, step in payments.STEPS.items():
-        if kind != SWEEP_TASK:
+        if kind not in {SWEEP_TASK, RECON_TASK}:
             registry.register(
                 kind, [_payment_step(services, step)], max_attempts=_MANY, backoff=_PATIENT
             )
     registry.register(payments.CHANGED_TASK, [_changed(services)], max_attempts=_MANY)
     registry.register(PUSH_TASK, [_push(services)], max_attempts=_MANY, backoff=_PATIENT)
     registry.register(BILL_TASK, [_bill(services)], max_attempts=_MANY, backoff=_PATIENT)
+    registry.register(VOID_TASK, [_void_bills(services)], max_attempts=_MANY, backoff=_PATIENT)
     registry.register(
         DOCUMENT_TASK,
         [_compose(services), _seal(services)],
@@ -73,6 +78,15 @@ def register(registry: TaskRegistry, services: Container) -> None:
         registry.every(kind, period, [step_of_kind], offset=offset)
     sweep = payments.STEPS[SWEEP_TASK]
     registry.every(SWEEP_TASK, _DAILY, [_payment_step(services, sweep)], offset=_SWEEP_AT)
+    reconcile = payments.STEPS[RECON_TASK]
+    registry.every(
+        RECON_TASK,
+        _DAILY,
+        [_payment_step(services, reconcile)],
+        offset=_RECON_AT,
+        max_attempts=_MANY,
+        backoff=_PATIENT,
+    )
     registry.every("identity.sweep", _HOURLY, [_forget_logins(services)])
     registry.every("idempotency.purge", _HOURLY, [_purge_keys(services)])
     registry.every("tasks.purge", _DAILY, [_purge_tasks(services)])
@@ -119,7 +133,7 @@ def _push(services: Container) -> Act:
             raise Abandon("inbox_row_missing")
         if message.handled_at is not None:
             return
-        await payments.push_step(services.payments, message.body)
+        await payments.push_step(services.payments, message.body, message.decoded)
         async with run.checkpoint() as work:
             await inbox.mark(work, number, "handled")
 
@@ -130,6 +144,13 @@ def _bill(services: Container) -> Act:
     async def act(run: Run) -> None:
         # A bill that stays unissued is the payment domain's own task from here on.
         await services.fees.bill(text(run, "case_id"))
+
+    return act
+
+
+def _void_bills(services: Container) -> Act:
+    async def act(run: Run) -> None:
+        await services.fees.void_bills(text(run, "case_id"))
 
     return act
 

@@ -12,7 +12,7 @@ from sqlalchemy import Row, select, update
 from kernel.db.base import require_one, upsert
 from kernel.db.tables import inbox
 from kernel.db.work import connection, sql_work
-from kernel.work import Work
+from kernel.work import JsonMap, Work
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Message:
     received_at: datetime
     handled_at: datetime | None
     outcome: str | None
+    decoded: JsonMap | None = None
+    """What was read from the body when it was verified: keys may have changed since."""
 
 
 def _message(row: Row[Any]) -> Message:
@@ -43,11 +45,13 @@ async def add(
     body: bytes,
     headers: Mapping[str, str],
     task_kind: str,
+    decoded: JsonMap | None = None,
 ) -> bool:
     """Store a message and the task that will interpret it; False when it was here before.
 
     The task has the kind ``task_kind``, the key ``<source>:<message_id>`` and the payload
     ``{"inbox_id": …}``. ``headers`` must be chosen by the caller: none that carries a credential.
+    ``decoded`` holds no personal data.
     """
     conn = connection(work)
     row = upsert(conn, inbox).values(
@@ -56,6 +60,7 @@ async def add(
         kind=kind,
         body=body,
         headers=dict(headers),
+        decoded=None if decoded is None else dict(decoded),
         received_at=sql_work(work).works.clock.now(),
     )
     row = row.on_conflict_do_nothing(index_elements=["source", "message_id"])

@@ -128,6 +128,7 @@ inbox: Final = Table(
     Column("received_at", UtcDateTime, nullable=False),
     Column("handled_at", UtcDateTime),
     Column("outcome", text(64)),
+    Column("decoded", Json),
     UniqueConstraint("source", "message_id"),
     Index(
         "ix_kernel_inbox_unhandled",

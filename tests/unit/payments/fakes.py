@@ -38,7 +38,8 @@ from payments import (
     UpstreamState,
 )
 from payments.errors import InvalidBill
-from tests.unit.payments.memory import Memory, MemoryBills, MemoryWorks
+from tests.unit.payments.memory import Memory, MemoryWorks
+from tests.unit.payments.memory_money import MemoryPayments
 
 START = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 ACCOUNT = "3700001"
@@ -230,7 +231,7 @@ def town() -> Town:
     works, finance = MemoryWorks(), FakeFinance(clock)
     service = PaymentService(
         provider=finance,
-        repository=MemoryBills(),
+        repository=MemoryPayments(),
         works=works,
         clock=clock,
         ids=SequentialIds(),

@@ -13,6 +13,7 @@ from kernel.db.errors import AlreadyExists
 from kernel.errors import (
     StaleVersion,
 )
+from kernel.money import Fen
 from kernel.work import JsonMap, Move, Work, open_works
 from payments import (
     Bill,
@@ -20,6 +21,10 @@ from payments import (
     PaymentFact,
 )
 from payments.model import OPEN_ATTEMPTS, Attempt, UnmatchedPayment
+from payments.receipt_model import FiscalReceipt, ReceiptNumber
+from payments.reconciliation.model import Difference, LineState, ReconLine, StoredFile
+from payments.refund_model import Refund
+from payments.ruling_model import Ruling
 from payments.states import UNSETTLED
 
 
@@ -31,6 +36,19 @@ class Memory:
     attempts: dict[str, Attempt] = field(default_factory=dict)
     facts: dict[str, tuple[str, PaymentFact, Outcome]] = field(default_factory=dict)
     unmatched: dict[str, UnmatchedPayment] = field(default_factory=dict)
+    settled: dict[str, str] = field(default_factory=dict)
+    refunds: dict[str, Refund] = field(default_factory=dict)
+    receipts: dict[str, FiscalReceipt] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    free: list[ReceiptNumber] = field(default_factory=list)
+    rulings: dict[str, Ruling] = field(default_factory=dict)
+    recon_files: dict[int, StoredFile] = field(default_factory=dict)
+    lines: dict[int, ReconLine] = field(default_factory=dict)
+    line_file: dict[int, int] = field(default_factory=dict)
+    line_state: dict[int, LineState] = field(default_factory=dict)
+    matched: dict[str, int] = field(default_factory=dict)
+    """Attempt or refund id to the line that lists it."""
+    differences: dict[str, Difference] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
     emitted: list[tuple[str, str, JsonMap]] = field(default_factory=list)
     tasks: dict[tuple[str, str], tuple[JsonMap, datetime | None]] = field(default_factory=dict)
@@ -110,20 +128,26 @@ class MemoryWorks:
             open_works.reset(token)
 
 
-class MemoryBills:
-    """payments.ports.BillRepository over Memory."""
+class MemoryRoom:
+    """What the parts of the repository share."""
 
     @staticmethod
     def _of(work: Work) -> Memory:
         assert isinstance(work, MemoryWork)
         return work.memory
 
+
+class MemoryBills(MemoryRoom):
+    """payments.stores.BillRepository over Memory."""
+
     async def add(self, work: Work, bill: Bill) -> bool:
         memory = self._of(work)
         key = (bill.reference, bill.fee_version)
         if any((b.reference, b.fee_version) == key for b in memory.bills.values()):
             return False
-        assert all(b.pay_code != bill.pay_code for b in memory.bills.values())
+        if bill.pay_code and not bill.merged_into:
+            others = [b for b in memory.bills.values() if not b.merged_into]
+            assert all(b.pay_code != bill.pay_code for b in others)
         memory.bills[bill.bill_id] = bill
         return True
 
@@ -131,8 +155,12 @@ class MemoryBills:
         return self._of(work).bills.get(bill_id)
 
     async def by_pay_code(self, work: Work, pay_code: str, *, lock: bool = False) -> Bill | None:
-        found = [b for b in self._of(work).bills.values() if b.pay_code == pay_code]
-        return found[0] if found else None
+        bills = self._of(work).bills.values()
+        found = [b for b in bills if b.pay_code == pay_code and not b.merged_into]
+        return found[0] if found and pay_code else None
+
+    async def members(self, work: Work, bill_id: str) -> Sequence[Bill]:
+        return [b for b in self._of(work).bills.values() if b.merged_into == bill_id]
 
     async def by_reference(self, work: Work, reference: str) -> Sequence[Bill]:
         return [b for b in self._of(work).bills.values() if b.reference == reference]
@@ -150,7 +178,8 @@ class MemoryBills:
 
     async def unsettled(self, work: Work, after: str, limit: int) -> Sequence[str]:
         bills = sorted(self._of(work).bills.values(), key=lambda b: b.bill_id)
-        return [b.bill_id for b in bills if b.pay in UNSETTLED and b.bill_id > after][:limit]
+        live = [b for b in bills if b.pay in UNSETTLED and not b.merged_into]
+        return [b.bill_id for b in live if b.bill_id > after][:limit]
 
     async def flagged(self, work: Work, limit: int) -> Sequence[Bill]:
         return [b for b in self._of(work).bills.values() if b.exceptions][:limit]
@@ -166,7 +195,9 @@ class MemoryBills:
         mine = [a for a in others if a.bill_id == attempt.bill_id and a.opened_here]
         if attempt.opened_here and attempt.state in OPEN_ATTEMPTS:
             assert not [a for a in mine if a.state in OPEN_ATTEMPTS]
-        attempts[attempt.attempt_id] = attempt
+        known = attempts.get(attempt.attempt_id)
+        reserved = known.reserved_fen if known else Fen(0)
+        attempts[attempt.attempt_id] = replace(attempt, reserved_fen=reserved)
         return True
 
     async def add_fact(
@@ -187,18 +218,53 @@ class MemoryBills:
         found = self._of(work).facts.get(key)
         return found[2] if found else None
 
-    async def note_unmatched(self, work: Work, fact: PaymentFact, at: datetime) -> int:
-        unmatched = self._of(work).unmatched
-        known = unmatched.get(fact.key)
-        unmatched[fact.key] = (
+    async def note_unmatched(self, work: Work, fact: PaymentFact, at: datetime) -> str:
+        memory = self._of(work)
+        key = fact.money_key
+        known = memory.unmatched.get(key)
+        memory.unmatched[key] = (
             replace(known, times=known.times + 1)
             if known
-            else UnmatchedPayment(fact.pay_code, fact.tra_no, fact.amount_fen, fact.source, at, 1)
+            else UnmatchedPayment(
+                fact.pay_code,
+                fact.tra_no,
+                fact.amount_fen,
+                fact.source,
+                at,
+                1,
+                key,
+                fact.paid_at,
+            )
         )
-        return unmatched[fact.key].times
+        return memory.settled.get(key, "")
 
     async def matched(self, work: Work, fact: PaymentFact, at: datetime) -> None:
-        self._of(work).unmatched.pop(fact.key, None)
+        memory = self._of(work)
+        if fact.money_key not in memory.settled:
+            memory.unmatched.pop(fact.money_key, None)
 
     async def unmatched(self, work: Work, limit: int) -> Sequence[UnmatchedPayment]:
-        return list(self._of(work).unmatched.values())[:limit]
+        memory = self._of(work)
+        return [m for m in memory.unmatched.values() if m.key not in memory.settled][:limit]
+
+    async def unmatched_one(self, work: Work, key: str) -> UnmatchedPayment | None:
+        memory = self._of(work)
+        return None if key in memory.settled else memory.unmatched.get(key)
+
+    async def settle_unmatched(self, work: Work, key: str, resolution: str, at: datetime) -> None:
+        if await self.unmatched_one(work, key) is not None:
+            self._of(work).settled[key] = resolution
+
+    async def reserve(self, work: Work, attempt_id: str, amount_fen: Fen) -> bool:
+        attempts = self._of(work).attempts
+        found = attempts[attempt_id]
+        if found.reserved_fen + amount_fen > (found.amount_fen or 0):
+            return False
+        attempts[attempt_id] = replace(found, reserved_fen=Fen(found.reserved_fen + amount_fen))
+        return True
+
+    async def release(self, work: Work, attempt_id: str, amount_fen: Fen) -> None:
+        attempts = self._of(work).attempts
+        found = attempts[attempt_id]
+        assert found.reserved_fen >= amount_fen
+        attempts[attempt_id] = replace(found, reserved_fen=Fen(found.reserved_fen - amount_fen))

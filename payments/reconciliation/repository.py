@@ -1,0 +1,301 @@
+"""The SQL of reconciliation: files and lines in, matched in sets, never one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Row, exists, func, select, update
+
+from kernel.db.base import upsert
+from kernel.db.bulk import moved_many
+from kernel.db.work import connection
+from kernel.money import Fen
+from kernel.work import Move, Work
+from payments import tables as p
+from payments.ledger import bill_data
+from payments.model import (
+    MONEY_ATTEMPTS,
+    AttemptState,
+    Bill,
+    BillException,
+    FundState,
+    Payer,
+    PayState,
+    ReceiptState,
+    ReconState,
+    RefundState,
+)
+from payments.reconciliation import tables as t
+from payments.reconciliation.model import (
+    FileState,
+    LineKind,
+    LineState,
+    ReconLine,
+    StoredFile,
+)
+from payments.refund_model import RefundStep
+from payments.states import RECON
+
+_MONEY: Final = sorted(str(state) for state in MONEY_ATTEMPTS)
+_WINDOW: Final = timedelta(days=1)
+_NOBODY: Final = Payer("", "")
+
+
+class SqlRecon:
+    """Keeps files and lines in the database (payments.reconciliation.ports.ReconRepository)."""
+
+    async def recon_file(
+        self, work: Work, division: str, day: date, revision: int | None = None
+    ) -> StoredFile | None:
+        statement = select(t.file).where(t.file.c.division == division, t.file.c.day == day)
+        wanted = t.file.c.current if revision is None else t.file.c.revision == revision
+        row = (await connection(work).execute(statement.where(wanted))).first()
+        return None if row is None else _file(row)
+
+    async def add_recon_file(self, work: Work, file: StoredFile) -> StoredFile:
+        conn = connection(work)
+        row = upsert(conn, t.file).values(
+            division=file.division,
+            day=file.day,
+            revision=file.revision,
+            name=file.name,
+            lines=file.count,
+            paid_fen=file.paid_fen,
+            refunded_fen=file.refunded_fen,
+            sha256=file.sha256,
+            state=str(file.state),
+            current=file.current,
+            imported_at=file.imported_at,
+        )
+        await conn.execute(
+            row.on_conflict_do_nothing(index_elements=["division", "day", "revision"])
+        )
+        stored = await self.recon_file(work, file.division, file.day, file.revision)
+        return stored or file
+
+    async def add_recon_lines(self, work: Work, file_id: int, lines: Sequence[ReconLine]) -> None:
+        conn = connection(work)
+        row = upsert(conn, t.line).on_conflict_do_nothing(index_elements=["file_id", "line_no"])
+        await conn.execute(row, [_line_row(file_id, line) for line in lines])
+
+    async def make_current(self, work: Work, file: StoredFile) -> StoredFile:
+        conn = connection(work)
+        former = (
+            select(t.line.c.id)
+            .join(t.file, t.file.c.id == t.line.c.file_id)
+            .where(
+                t.file.c.division == file.division,
+                t.file.c.day == file.day,
+                t.file.c.id != file.file_id,
+            )
+        )
+        for table in (p.attempt, p.refund):
+            await conn.execute(
+                update(table).where(table.c.matched_line.in_(former)).values(matched_line=None)
+            )
+        same_day = (t.file.c.division == file.division) & (t.file.c.day == file.day)
+        await conn.execute(update(t.file).where(same_day, t.file.c.current).values(current=False))
+        mine = t.file.c.id == file.file_id
+        state = str(FileState.IMPORTED)
+        await conn.execute(update(t.file).where(mine).values(current=True, state=state))
+        return replace(file, current=True, state=FileState.IMPORTED)
+
+    async def finish_recon_file(self, work: Work, file: StoredFile) -> bool:
+        done = str(FileState.MATCHED)
+        statement = (
+            update(t.file)
+            .where(t.file.c.id == file.file_id, t.file.c.state != done)
+            .values(state=done)
+        )
+        return (await connection(work).execute(statement)).rowcount == 1
+
+    async def line_keys(self, work: Work, file_id: int, page: int) -> Sequence[int]:
+        numbered = (
+            select(t.line.c.id, t.line.c.line_no, func.max(t.line.c.line_no).over().label("last"))
+            .where(t.line.c.file_id == file_id)
+            .subquery()
+        )
+        ends = (numbered.c.line_no % page == 0) | (numbered.c.line_no == numbered.c.last)
+        statement = select(numbered.c.id).where(ends).order_by(numbered.c.id)
+        return list((await connection(work).execute(statement)).scalars())
+
+    async def new_lines(
+        self, work: Work, file_id: int, after: int, limit: int
+    ) -> Sequence[ReconLine]:
+        statement = (
+            select(t.line)
+            .where(
+                t.line.c.file_id == file_id,
+                t.line.c.state != str(LineState.MATCHED),
+                t.line.c.id > after,
+            )
+            .order_by(t.line.c.id)
+            .limit(limit)
+        )
+        return [_line(row) for row in await connection(work).execute(statement)]
+
+    async def set_line(self, work: Work, line_id: int, state: LineState) -> None:
+        statement = update(t.line).where(t.line.c.id == line_id).values(state=str(state))
+        await connection(work).execute(statement)
+
+    async def match_lines(self, work: Work, file: StoredFile, after: int, upto: int) -> None:
+        conn = connection(work)
+        fresh = (
+            (t.line.c.file_id == file.file_id)
+            & (t.line.c.id > after)
+            & (t.line.c.id <= upto)
+            & (t.line.c.state != str(LineState.MATCHED))
+        )
+        a, r, line = p.attempt, p.refund, t.line
+        pay = update(a).where(
+            fresh,
+            line.c.kind == str(LineKind.PAID),
+            a.c.tra_no == line.c.tra_no,
+            a.c.amount_fen == line.c.amount_fen,
+            a.c.matched_line.is_(None),
+            a.c.state.in_(_MONEY),
+            a.c.day.between(file.day - _WINDOW, file.day + _WINDOW),
+            a.c.bill_id == p.bill.c.bill_id,
+            p.bill.c.pay_code == line.c.pay_code,
+            p.bill.c.merged_into == "",
+        )
+        await conn.execute(pay.values(matched_line=line.c.id))
+        back = update(r).where(
+            fresh,
+            line.c.kind == str(LineKind.REFUNDED),
+            r.c.refund_no == line.c.refund_no,
+            r.c.pay_code == line.c.pay_code,
+            r.c.amount_fen == line.c.amount_fen,
+            r.c.matched_line.is_(None),
+            r.c.step == str(RefundStep.DONE),
+        )
+        await conn.execute(back.values(matched_line=line.c.id))
+        found = exists().where(a.c.matched_line == line.c.id) | exists().where(
+            r.c.matched_line == line.c.id
+        )
+        matched = str(LineState.MATCHED)
+        await conn.execute(update(line).where(fresh, found).values(state=matched))
+
+    async def mark_reconciled(
+        self, work: Work, file: StoredFile, after: int, upto: int, at: datetime, actor: str
+    ) -> int:
+        conn = connection(work)
+        b, a = p.bill, p.attempt
+        paid_here = (
+            select(a.c.bill_id)
+            .join(t.line, t.line.c.id == a.c.matched_line)
+            .where(
+                t.line.c.file_id == file.file_id,
+                t.line.c.id > after,
+                t.line.c.id <= upto,
+                a.c.state == str(AttemptState.SUCCEEDED),
+            )
+        )
+        mine = b.c.bill_id.in_(paid_here) | (
+            (b.c.merged_into != "") & b.c.merged_into.in_(paid_here)
+        )
+        unmarked = select(b).where(mine, b.c.recon != str(ReconState.MATCHED)).order_by(b.c.id)
+        rows = (await conn.execute(unmarked.with_for_update())).all()
+        if not rows:
+            return 0
+        matched = str(ReconState.MATCHED)
+        await conn.execute(
+            update(b)
+            .where(b.c.id.in_([row.id for row in rows]))
+            .values(recon=matched, updated_at=at, version=b.c.version + 1)
+        )
+        await moved_many(work, [_reconciled(row, actor) for row in rows])
+        return len(rows)
+
+
+def _reconciled(row: Row[Any], actor: str) -> Move:
+    old = ReconState(row.recon)
+    bill = Bill(
+        bill_id=row.bill_id,
+        reference=row.reference,
+        fee_version=row.fee_version,
+        pay_code=row.pay_code,
+        division=row.division,
+        agency=row.agency,
+        account=row.account,
+        payer=_NOBODY,
+        items=(),
+        original_fen=Fen(row.original_fen),
+        delay_fen=Fen(row.delay_fen),
+        deadline=row.deadline,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        pay=PayState(row.pay),
+        fund=FundState(row.fund),
+        receipt=ReceiptState(row.receipt),
+        refund=RefundState(row.refund),
+        recon=ReconState.MATCHED,
+        exceptions=frozenset(BillException(flag) for flag in row.exceptions.split()),
+    )
+    return Move(
+        machine=RECON.name,
+        entity=row.bill_id,
+        old=old,
+        new=ReconState.MATCHED,
+        event=RECON.event(old, ReconState.MATCHED),
+        reference=row.reference,
+        actor=actor,
+        data=bill_data(bill),
+    )
+
+
+def _line_row(file_id: int, line: ReconLine) -> dict[str, Any]:
+    return {
+        "file_id": file_id,
+        "line_no": line.line_no,
+        "kind": line.kind.value,
+        "pay_code": line.pay_code,
+        "tra_no": line.tra_no,
+        "original_fen": line.original_fen,
+        "delay_fen": line.delay_fen,
+        "amount_fen": line.amount_fen,
+        "paid_at": line.paid_at,
+        "day": line.day,
+        "mode": line.mode,
+        "agency": line.agency,
+        "refund_no": line.refund_no,
+        "state": "new",
+    }
+
+
+def _line(row: Row[Any]) -> ReconLine:
+    return ReconLine(
+        line_no=row.line_no,
+        kind=LineKind(row.kind),
+        pay_code=row.pay_code,
+        tra_no=row.tra_no,
+        original_fen=Fen(row.original_fen),
+        delay_fen=Fen(row.delay_fen),
+        amount_fen=Fen(row.amount_fen),
+        paid_at=row.paid_at,
+        day=row.day,
+        mode=row.mode,
+        agency=row.agency,
+        refund_no=row.refund_no,
+        line_id=row.id,
+    )
+
+
+def _file(row: Row[Any]) -> StoredFile:
+    return StoredFile(
+        division=row.division,
+        day=row.day,
+        revision=row.revision,
+        name=row.name,
+        count=row.lines,
+        paid_fen=Fen(row.paid_fen),
+        refunded_fen=Fen(row.refunded_fen),
+        sha256=row.sha256,
+        imported_at=row.imported_at,
+        state=FileState(row.state),
+        current=row.current,
+        file_id=row.id,
+    )
