@@ -19,7 +19,7 @@ from e_seal.checks import check_signature
 from e_seal.findings import Code, Finding
 from e_seal.ofd import xml
 from e_seal.ofd.errors import OfdError, OfdMalformed
-from e_seal.ofd.package import Package, read_package
+from e_seal.ofd.package import Package, appended, read_package
 from e_seal.ofd.reader import OFD_XML, OfdDocument, read_parts, resolve
 from e_seal.ofd.writer import box, mm
 from e_seal.ses.model import SesFormatError
@@ -167,7 +167,7 @@ def freeze(
     if document.signatures_path is None:
         changes[OFD_XML] = _announce(package.get(OFD_XML), listed)
     package = package.with_entries(changes)
-    if read_parts(package).signatures_path != listed:
+    if document.signatures_path is None and _announced(package.get(OFD_XML)) != listed:
         raise OfdMalformed("OFD.xml cannot take a Signatures entry")
     covered = [name for name in package if lock or name != listed]
     shown = [_stamp(document, *pair) for pair in zip(stamps, stamp_ids, strict=True)]
@@ -180,12 +180,10 @@ def freeze(
 
 def embed(prepared: PreparedSignature, ses_signature: bytes) -> bytes:
     """The sealed document: SignedValue.dat added, nothing else touched."""
-    package = read_package(prepared.ofd)
-    if package.get(prepared.signature_path) != prepared.signature_xml:
-        raise OfdMalformed("the stored Signature.xml is not the one in the document")
     folder = prepared.signature_path.rpartition("/")[0]
-    sealed = package.with_entries({f"{folder}/SignedValue.dat": ses_signature})
-    return sealed.to_bytes(prepared.prepared_at)
+    name = f"{folder}/SignedValue.dat"
+    frozen = prepared.signature_path, prepared.signature_xml
+    return appended(prepared.ofd, name, ses_signature, prepared.prepared_at, beside=frozen)
 
 
 def check_response(
@@ -279,6 +277,12 @@ def _announce(ofd_xml: bytes, listed: str) -> bytes:
     return ofd_xml[: end.start()] + entry + ofd_xml[end.start() :]
 
 
+def _announced(ofd_xml: bytes) -> str | None:
+    body = xml.child(xml.parse(ofd_xml), "DocBody")
+    location = xml.text(body, "Signatures")
+    return None if location is None else resolve(OFD_XML, location)
+
+
 def _stamp(document: OfdDocument, stamp: Stamp, stamp_id: str) -> str:
     if not 0 <= stamp.page < len(document.pages) or stamp.width <= 0 or stamp.height <= 0:
         raise ValueError("a stamp needs an existing page and a size")
@@ -300,7 +304,7 @@ def _signature_xml(
         xml.tag(
             "Reference",
             {"FileRef": f"/{name}"},
-            xml.leaf("CheckValue", base64.b64encode(sm3.digest(package.get(name))).decode()),
+            xml.leaf("CheckValue", base64.b64encode(package.digest(name)).decode()),
         )
         for name in covered
     ]

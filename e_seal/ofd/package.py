@@ -15,6 +15,8 @@ from kernel.clock import beijing
 from kernel.crypto import sm3
 
 _EARLIEST_YEAR: Final = 1980
+_PACKED: Final = (".esl", ".dat", ".png", ".jpg", ".jpeg")
+"""Pictures, and seals that are mostly a picture: deflating them again only costs time."""
 
 
 @dataclass(frozen=True)
@@ -50,19 +52,47 @@ class Package:
 
     def to_bytes(self, at: datetime) -> bytes:
         """Write the container with ``at`` (shown in Beijing time) as the time of every entry."""
-        local = beijing(at)
-        if local.year < _EARLIEST_YEAR:
-            raise ValueError("ZIP knows no year before 1980")
-        moment = (local.year, local.month, local.day, local.hour, local.minute, local.second)
+        moment = _moment(at)
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w") as archive:
             for name, data in self.entries.items():
-                info = zipfile.ZipInfo(name, moment)
-                info.compress_type = zipfile.ZIP_DEFLATED
-                info.create_system = 3  # Unix, whatever machine writes
-                info.external_attr = (stat.S_IFREG | 0o644) << 16
-                archive.writestr(info, data)
+                archive.writestr(_info(name, moment), data)
         return out.getvalue()
+
+
+def appended(
+    container: bytes, name: str, data: bytes, at: datetime, *, beside: tuple[str, bytes]
+) -> bytes:
+    """A container that ``Package.to_bytes`` wrote, with one more entry, the others as they are.
+
+    Byte for byte what writing all of it again gives. Raises OfdMalformed when the entry is there,
+    or ``beside``, an entry and its content, is not.
+    """
+    out = io.BytesIO(container)
+    with zipfile.ZipFile(out, "a") as archive:
+        there, content = beside
+        if there not in archive.NameToInfo or archive.read(there) != content:
+            raise OfdMalformed(f"{there} is not the one that was stored")
+        if name in archive.NameToInfo:
+            raise OfdMalformed(f"there is an entry {name}")
+        archive.writestr(_info(name, _moment(at)), data)
+    return out.getvalue()
+
+
+def _moment(at: datetime) -> tuple[int, int, int, int, int, int]:
+    local = beijing(at)
+    if local.year < _EARLIEST_YEAR:
+        raise ValueError("ZIP knows no year before 1980")
+    return (local.year, local.month, local.day, local.hour, local.minute, local.second)
+
+
+def _info(name: str, moment: tuple[int, int, int, int, int, int]) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, moment)
+    packed = name.endswith(_PACKED)
+    info.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
+    info.create_system = 3  # Unix, whatever machine writes
+    info.external_attr = (stat.S_IFREG | 0o644) << 16
+    return info
 
 
 def read_package(data: Source) -> Package:

@@ -7,10 +7,14 @@ from datetime import timedelta
 import pytest
 
 from e_seal.model import (
+    ActKind,
     ActState,
     Authorisation,
     FailureReason,
+    FirstUse,
+    MediaType,
     Papers,
+    Revocation,
     SealAct,
     SealOrder,
     Signer,
@@ -72,6 +76,37 @@ async def test_an_act_is_read_back_as_it_was_written(works: SqlWorks) -> None:
         assert await acts.unfinished(work, ACT.act_id, 10) == []
 
 
+async def test_every_kind_of_act_is_read_back(works: SqlWorks) -> None:
+    riding = replace(ACT, riding_y=148.5, media_type=MediaType.PDF)
+    lock = replace(
+        ACT, kind=ActKind.LOCK, act_id="seal_0002", request_id="sign_0002", document_version=2
+    )
+    async with works.begin() as work:
+        for act in (riding, lock):
+            assert await acts.add(work, act, Papers(b"unsigned"))
+    async with works.read() as work:
+        assert await acts.by_reference(work, "case_0001") == [riding, lock]
+        rows = await acts.page(work, "case_0001", None, 1)
+        assert [act for _, act in rows] == [lock]
+        rows = await acts.page(work, None, rows[0][0], 5)
+        assert [act for _, act in rows] == [riding]
+        assert await acts.page(work, "case_0002", None, 5) == []
+
+
+async def test_revocations_are_kept_once(works: SqlWorks) -> None:
+    first = Revocation(SEAL_CODE, "某局", NOW - timedelta(days=2))
+    later = Revocation(SEAL_CODE, "某局", NOW)
+    other = Revocation("37010000000099", "别的局", NOW - timedelta(days=1))
+    async with works.begin() as work:
+        assert await acts.newest_revocation(work) is None
+        assert await acts.add_revocations(work, [later, other]) == [later, other]
+        assert await acts.add_revocations(work, [first, later]) == [first]
+    async with works.read() as work:
+        assert await acts.newest_revocation(work) == NOW
+        assert await acts.revocation(work, SEAL_CODE) == first
+        assert await acts.revocation(work, "37010000000000") is None
+
+
 async def test_a_document_version_has_one_act(works: SqlWorks) -> None:
     async with works.begin() as work:
         assert await acts.add(work, ACT, Papers(b"a"))
@@ -89,7 +124,13 @@ async def test_changes_are_kept_and_races_noticed(works: SqlWorks) -> None:
         failure=FailureReason.REFUSED,
         failure_detail="E42",
     )
-    papers = Papers(None, b"s", b"p", NOW, "Doc_0/x", b"<x/>", b"sig", b"sealed")
+    failed = replace(
+        failed,
+        request_id="sign_0002",
+        signed_at=NOW,
+        first_use=FirstUse("sign_0001", b"\3" * 32, is_signed=True),
+    )
+    papers = Papers(None, b"s", b"p", NOW, "Doc_0/x", b"<x/>", b"sig", b"sealed", b"first")
     async with works.begin() as work:
         await acts.add(work, ACT, Papers(b"a"))
         saved = await acts.save(work, failed)

@@ -209,13 +209,11 @@ def test_skew_default_is_the_beijing_offset() -> None:
 def test_a_long_document_is_cut_in_groups() -> None:
     stamps = riding_stamps([(210, 297)] * 11, 120, 40, 40)
     assert len(stamps) == 11
-    clips = [s.clip for s in stamps]
-    first, second = clips[:5], clips[5:]
-    assert [clip and clip[2] for clip in first] == [8] * 5
-    assert [clip and clip[2] for clip in second] == [pytest.approx(40 / 6)] * 6
+    clips = [s.clip for s in stamps if s.clip]
+    assert [clip[2] for clip in clips] == [8] * 5 + [pytest.approx(40 / 6)] * 6
     # Each group shows the whole picture, from its left end to its right one.
-    assert first[0] == (0, 0, 8, 40)
-    assert second[0] == (0, 0, pytest.approx(40 / 6), 40)
+    assert [clip[0] for clip in clips[:2]] == [0, 8]
+    assert [clip[0] for clip in clips[5:7]] == [0, pytest.approx(40 / 6)]
     assert riding_stamps([(210, 297)], 120, 40, 40) == ()
 
 
@@ -232,3 +230,14 @@ def test_riding_strips_lie_inside_their_pages() -> None:
     for stamp, (width, _) in zip(riding_stamps(sizes, 50, 42, 42), sizes, strict=True):
         assert stamp.clip is not None
         assert stamp.x + stamp.clip[0] + stamp.clip[2] == pytest.approx(width)
+
+
+def test_the_value_is_appended_as_if_all_was_written_again() -> None:
+    frozen = prepared()
+    response = answer(frozen)
+    name = "Doc_0/Signs/Sign_0/SignedValue.dat"
+    whole = package.read_package(frozen.ofd).with_entries({name: response})
+    assert embed(frozen, response) == whole.to_bytes(frozen.prepared_at)
+    twice = dataclasses.replace(frozen, ofd=embed(frozen, response))
+    with pytest.raises(OfdMalformed):
+        embed(twice, response)
