@@ -15,6 +15,7 @@ from e_seal.model import (
     MAX_REFERENCE,
     ActKind,
     FailureReason,
+    MediaType,
     Papers,
     SealAct,
     SealOrder,
@@ -62,6 +63,8 @@ class Judge:
         for name, value, most in _limits(order):
             if not 0 < len(value) <= most:
                 raise InvalidSealOrder(f"{name} must have 1 to {most} characters", field=name)
+        if order.media_type is not MediaType.OFD:
+            raise InvalidSealOrder("only OFD can be sealed", field="media_type")
         try:
             document = read(order.ofd)
         except OfdError as exc:
@@ -134,7 +137,9 @@ class Judge:
     def _is_fatal(self, code: Code) -> bool:
         if code is Code.CHAIN_UNCHECKED:
             return not self._options.allow_unchecked_chain
-        return not code.is_warning
+        # A revocation list that is late must not end an act for good: the province states itself
+        # whether the seal is active.
+        return code.is_failure
 
 
 def _stamps(act: SealAct, papers: Papers) -> list[Stamp]:

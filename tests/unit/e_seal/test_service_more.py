@@ -12,6 +12,7 @@ from e_seal.model import (
     ActKind,
     ActState,
     FailureReason,
+    MediaType,
     Revocation,
     SealAct,
     SealRecord,
@@ -154,6 +155,7 @@ async def test_orders_that_make_no_sense() -> None:
     for wrong in (
         order(riding_y=100.0),
         order(kind=ActKind.LOCK),
+        order(media_type=MediaType.PDF),
         order(kind=ActKind.LOCK, ofd=document(pages=2), riding_y=100.0),
     ):
         with pytest.raises(InvalidSealOrder):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from e_seal.asn1 import issue, x509
-from e_seal.asn1.chain import ChainResult, TrustStore, check_chain, is_signed_by
+from e_seal.asn1 import issue, tlv, x509
+from e_seal.asn1.chain import ChainResult, TrustStore, check_chain, find_path, is_signed_by
 from e_seal.asn1.tlv import Asn1Error
 from e_seal.asn1.x509 import read_certificate
 from tests.unit.e_seal.samples import NOW, VECTORS, key, request, world
@@ -95,3 +95,40 @@ def test_an_anchor_is_trusted_itself_and_extensions_must_be_understood() -> None
         signer, extensions=(*signer.extensions, x509.Extension("2.5.29.30", True, b""))
     )
     assert check_chain(strange, w.trust, NOW) is ChainResult.UNTRUSTED
+
+
+def test_purposes_and_places_of_revocation_lists() -> None:
+    w = world()
+    assert read_certificate(w.signer.certificate).extended_key_usage is None
+    wanted = request("时间戳", 60, purposes=[x509.OID_TIME_STAMPING])
+    authority = read_certificate(issue.issue(wanted, key(60), w.root).certificate)
+    assert authority.extended_key_usage == {x509.OID_TIME_STAMPING}
+    real = [read_certificate(path.read_bytes()) for path in REAL]
+    published = {name for one in real for name in one.distribution_points}
+    assert any(b"ldap" in name for name in published)
+    assert read_certificate(w.signer.certificate).distribution_points == frozenset()
+
+
+def test_a_certificate_with_two_algorithms_or_too_large_is_refused() -> None:
+    good = world().signer.certificate
+    tbs, algorithm, signature = (node.raw for node in tlv.parse(good).children())
+    other = algorithm.replace(tlv.oid(x509.OID_SM2_WITH_SM3), tlv.oid("1.2.156.10197.1.502"))
+    for data in (
+        tlv.sequence(tbs, other, signature),
+        tlv.sequence(tbs, algorithm, tlv.bit_string(bytes(x509.MAX_CERTIFICATE))),
+    ):
+        with pytest.raises(Asn1Error):
+            read_certificate(data)
+
+
+def test_rings_of_authorities_end() -> None:
+    """Cross certificates that lead in circles are followed once and then given up."""
+    first, second = key(90), key(91)
+    alone = issue.issue_root(request("甲", 1, is_ca=True, usages=issue.CA_USAGES), first)
+    other = issue.issue(request("乙", 2, is_ca=True, usages=issue.CA_USAGES), second, alone)
+    back = issue.issue(request("甲", 3, is_ca=True, usages=issue.CA_USAGES), first, other)
+    leaf = read_certificate(issue.issue(request("叶", 4), key(92), other).certificate)
+    links = [read_certificate(h.certificate) for h in (other, back, alone)]
+    assert find_path(leaf, world().trust, NOW, links) is None
+    own = TrustStore.of([alone.certificate])
+    assert find_path(leaf, own, NOW, links) == (leaf, links[0], links[2])
