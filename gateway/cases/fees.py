@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import payments
 from gateway.cases import translate
@@ -11,6 +12,8 @@ from gateway.cases.model import Case, CaseState
 from gateway.cases.mover import CaseMover
 from gateway.catalog.service import CatalogService
 from kernel.work import WorkSource
+
+_CLOSED: Final = frozenset({payments.PayState.VOIDED, payments.PayState.EXPIRED})
 
 
 class FeeService:
@@ -60,16 +63,30 @@ class FeeService:
         return await self._payments.by_reference(case.case_id)
 
     async def settle(self, case_id: str, bill_id: str) -> None:
-        """Move a case on when its bill is paid; anything else changes nothing."""
+        """Move a case on when its bill is paid, or can be paid no more; else change nothing.
+
+        Without the money the department may refuse, but not grant.
+        """
         bill = await self._payments.get(bill_id)
-        if bill.pay is not payments.PayState.PAID:
+        paid = bill.pay is payments.PayState.PAID
+        if not paid and bill.pay not in _CLOSED:
             return
         async with self._works.begin() as work:
             case = await self._mover.load(work, case_id)
             if case.state is CaseState.AWAITING_PAYMENT:
                 await self._mover.move(
-                    work, case, CaseState.REVIEWING, "system", changes={"fee_paid": True}
+                    work,
+                    case,
+                    CaseState.REVIEWING,
+                    "system",
+                    changes={"fee_paid": paid},
+                    data={"paid": paid},
                 )
+
+    async def void_bills(self, case_id: str) -> None:
+        """Void what a withdrawn case has not paid. Raises BillNotReady and the upstream errors."""
+        for bill in await self._payments.by_reference(case_id):
+            await self._payments.void(bill.bill_id)
 
     async def _raise(self, case: Case) -> payments.Bill:
         item = await self._catalog.get(case.item_code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from gateway.cases.errors import ApplicantNotEligible, FormInvalid, MaterialsMissing
 from gateway.cases.model import (
@@ -24,6 +25,9 @@ from kernel.clock import Clock
 from kernel.ids import IdSource
 from kernel.paging import Page, decode_cursor, page_of
 from kernel.work import Work, WorkSource
+
+VOID_TASK: Final = "case.void_bills"
+"""The bills of a withdrawn case are voided upstream; one that was paid meanwhile stays paid."""
 
 
 class CaseService:
@@ -136,9 +140,14 @@ class CaseService:
             )
 
     async def withdraw(self, case_id: str, owner: str) -> Case:
-        """Take a case back before it is decided (撤回). Raises CaseNotFound, IllegalTransition."""
+        """Take a case back before it is decided (撤回); a bill that waits is voided afterwards.
+
+        Raises CaseNotFound, IllegalTransition.
+        """
         async with self._works.begin() as work:
             case = await self._mover.own(work, case_id, owner)
+            if case.state is CaseState.AWAITING_PAYMENT:
+                await work.enqueue(VOID_TASK, case.case_id, {"case_id": case.case_id})
             return await self._mover.move(
                 work,
                 case,

@@ -31,6 +31,7 @@ TABLE: Final = StateTable(
         (S.REVIEWING, S.DECIDED): "case.decided",
         (S.REVIEWING, S.WITHDRAWN): "case.withdrawn",
         (S.AWAITING_PAYMENT, S.REVIEWING): "case.payment_settled",
+        (S.AWAITING_PAYMENT, S.WITHDRAWN): "case.withdrawn",
         (S.DECIDED, S.CONCLUDED): "case.concluded",
         (S.CONCLUDED, S.DELIVERING): "case.delivery_started",
         (S.DELIVERING, S.DELIVERED): "case.delivered",

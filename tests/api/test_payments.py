@@ -133,7 +133,6 @@ async def test_grant_needs_the_fee(world: World, citizen: Caller):
     approver = await world.staff(StaffRole.APPROVER)
     path = f"/v1/staff/cases/{case_id}/decide"
     refused(await approver.post(path, {"outcome": "GRANTED"}), 409, "illegal_transition")
-    refused(await citizen.post(f"/v1/cases/{case_id}/withdraw"), 409, "illegal_transition")
 
 
 async def test_finance_system_that_is_away(world: World, citizen: Caller):
@@ -153,3 +152,29 @@ async def test_finance_system_that_is_away(world: World, citizen: Caller):
     assert bill["amount_fen"] == ROAD_FEE_FEN
     await world.pay(bill["pay_url"])
     assert (await citizen.case(case_id))["fee_paid"] is True
+
+
+async def test_withdrawing_voids_the_bill(any_world: World):
+    world = any_world
+    citizen = await world.sign_in()
+    case_id, bill = await due(world, citizen)
+    withdrawn = ok(await citizen.post(f"/v1/cases/{case_id}/withdraw"))
+    assert withdrawn["state"] == "WITHDRAWN"
+    await world.work()
+    assert (await bill_of(citizen, case_id))["status"] == "voided"
+    refused(await citizen.post(f"/v1/cases/{case_id}/payments"), 409, "no_fee_due")
+
+
+async def test_a_fee_that_nobody_paid_in_time_lets_the_department_refuse(
+    world: World, citizen: Caller
+):
+    case_id, bill = await due(world, citizen)
+    await world.container.payments.void(bill["bill_id"])
+    await world.work()
+    case = await citizen.case(case_id)
+    assert (case["state"], case["fee_paid"]) == ("REVIEWING", False)
+    approver = await world.staff(StaffRole.APPROVER)
+    path = f"/v1/staff/cases/{case_id}/decide"
+    refused(await approver.post(path, {"outcome": "GRANTED"}), 409, "fee_unpaid")
+    decided = ok(await approver.post(path, {"outcome": "REFUSED", "reason": "逾期未缴费"}))
+    assert decided["outcome"] == "REFUSED"
