@@ -157,7 +157,7 @@ async def test_finance_system_that_is_away(world: World, citizen: Caller):
 async def test_withdrawing_voids_the_bill(any_world: World):
     world = any_world
     citizen = await world.sign_in()
-    case_id, bill = await due(world, citizen)
+    case_id, _ = await due(world, citizen)
     withdrawn = ok(await citizen.post(f"/v1/cases/{case_id}/withdraw"))
     assert withdrawn["state"] == "WITHDRAWN"
     await world.work()
