@@ -83,6 +83,8 @@ class Raiser:
         found = [await stores.by_business_key(work, o.reference, o.fee_version) for o in orders]
         if not any(found):
             return None
+        if not all(found):
+            raise BillDiffers("some of the fees are billed already")
         carriers = {bill.merged_into if bill else "" for bill in found}
         for bill, order in zip(found, orders, strict=True):
             self._same(bill, order)
