@@ -25,15 +25,16 @@ from e_seal.model import (
     SignRequest,
     StampPosition,
 )
-from e_seal.ofd.compose import Layout, StampPlace
+from e_seal.ofd.compose import Beside, Layout, StampPlace
 from e_seal.ofd.container import Source
 from e_seal.ofd.errors import OfdError
 from e_seal.ofd.reader import OfdDocument
 from e_seal.ofd.reader import read as read_ofd
-from e_seal.ofd.writer import Attachment, Document, doc_id_of, missing_glyphs
+from e_seal.ofd.writer import Attachment, Document, TagSchema, doc_id_of, missing_glyphs
 from e_seal.ofd.writer import write as write_ofd
 from e_seal.options import SealOptions
 from e_seal.ports import PORT_VERSION, ActRepository, SealProvider, SealStatusSource
+from e_seal.preview import NoSuchPage, render_page
 from e_seal.report import Report, SignatureReport
 from e_seal.service import SealService
 from e_seal.states import ACT, LABELS, PUBLIC
@@ -56,6 +57,7 @@ __all__ = [
     "ActState",
     "Attachment",
     "Authorisation",
+    "Beside",
     "Code",
     "Document",
     "DocumentNotSealed",
@@ -65,6 +67,7 @@ __all__ = [
     "InvalidSealOrder",
     "Layout",
     "MediaType",
+    "NoSuchPage",
     "OfdDocument",
     "OfdError",
     "Papers",
@@ -91,11 +94,13 @@ __all__ = [
     "Source",
     "StampPlace",
     "StampPosition",
+    "TagSchema",
     "TrustStore",
     "Verdict",
     "doc_id_of",
     "missing_glyphs",
     "read_ofd",
+    "render_page",
     "verify_ofd",
     "write_ofd",
 ]

@@ -16,7 +16,6 @@ _QUIET: Final = (
     "aiosqlite",
     "alembic",
     "asyncio",
-    "fontTools",
     "httpx",
     "uvicorn.access",
     "uvicorn.error",

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from gateway.api import health, openapi, problems
+from gateway.api.limiter import Limiter
 from gateway.api.middleware import Surroundings
 from gateway.api.v1 import (
     auth,
@@ -19,6 +20,7 @@ from gateway.api.v1 import (
     items,
     materials,
     payments,
+    public_documents,
     seal_acts,
     staff,
     verification,
@@ -39,6 +41,7 @@ _ROUTERS: Final = (
     materials.router,
     payments.router,
     documents.router,
+    public_documents.router,
     verification.router,
     events.router,
     staff.router,
@@ -65,6 +68,7 @@ def create_api(container: Container) -> FastAPI:
         redoc_url=None,
     )
     app.state.container = container
+    app.state.limiter = Limiter()
     problems.install(app)
     for router in _ROUTERS:
         app.include_router(router)

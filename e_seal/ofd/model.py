@@ -1,5 +1,6 @@
 """What an OFD document to be written consists of; all lengths are millimetres from the top left."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -135,19 +136,16 @@ def line(x1: float, y1: float, x2: float, y2: float, *, width: float = 0.25) -> 
 
 def blocks(x: float, y: float, size: float, rows: Sequence[Sequence[int]]) -> Path:
     """A square of dark and light modules, such as a QR code, as one filled path."""
-    side = size / len(rows)
+    edges = [mm(size * number / len(rows)) for number in range(len(rows) + 1)]
     strokes: list[str] = []
     for row, modules in enumerate(rows):
+        top, bottom = edges[row], edges[row + 1]
         column = 0
-        while column < len(modules):
-            start = column
-            while column < len(modules) and modules[column]:
-                column += 1
-            if column > start:
-                left, right = mm(start * side), mm(column * side)
-                top, bottom = mm(row * side), mm((row + 1) * side)
+        for dark, run in itertools.groupby(modules, key=bool):
+            start, column = column, column + len(list(run))
+            if dark:
+                left, right = edges[start], edges[column]
                 strokes.append(
                     f"M {left} {top} L {right} {top} L {right} {bottom} L {left} {bottom} C"
                 )
-            column += 1
     return Path(x, y, size, size, " ".join(strokes), color=None, fill=BLACK)

@@ -24,7 +24,13 @@ _WITHOUT_KEY: Final = frozenset(
     {"/v1/auth/token", "/v1/auth/logout", "/v1/prechecks", "/v1/documents:verify"}
 )
 _WITHOUT_TOKEN: Final = frozenset(
-    {"/v1/auth/login", "/v1/auth/token", "/v1/items", "/v1/items/{item_code}"}
+    {
+        "/v1/auth/login",
+        "/v1/auth/token",
+        "/v1/items",
+        "/v1/items/{item_code}",
+        "/v1/public/documents/{number}",
+    }
 )
 
 

@@ -176,11 +176,18 @@ def _acceptance(
     timed = {**about, "clock": clock}
     return {
         "catalog": catalog,
-        "cases": CaseService(repository=cases, numbering=numbering, ids=ids, **timed),
+        "cases": CaseService(
+            repository=cases, orders=orders, numbering=numbering, ids=ids, **timed
+        ),
         "materials": MaterialService(repository=cases, licences=licences, ids=ids, **timed),
         "desk": DeskService(repository=cases, orders=orders, **timed),
         "fees": FeeService(collector=payments, **about),
-        "papers": PaperService(repository=documents, seals=seals, **timed),
+        "papers": PaperService(
+            repository=documents,
+            seals=seals,
+            check_url=f"{ground.settings.server.public_url}/v1/public/documents",
+            **timed,
+        ),
     }
 
 

@@ -63,10 +63,16 @@ class DeskService:
             return await self._mover.in_scope(work, case_id, scope, lock=False)
 
     async def receive(self, case_id: str, scope: StaffScope) -> Case:
-        """Confirm that the application came in (收件). Raises CaseNotFound, IllegalTransition."""
+        """Confirm that the application came in (收件) and order the receipt for its materials.
+
+        Raises CaseNotFound, IllegalTransition.
+        """
         async with self._works.begin() as work:
             case = await self._mover.in_scope(work, case_id, scope)
-            return await self._mover.move(work, case, CaseState.RECEIVED, scope.actor)
+            case = await self._mover.move(work, case, CaseState.RECEIVED, scope.actor)
+            item = await self._catalog.get(case.item_code)
+            await self._orders.order(work, case, item, DocumentKind.RECEIPT, scope.actor)
+            return case
 
     async def accept(self, case_id: str, scope: StaffScope) -> Case:
         """Accept a received case (受理) and order the notice that the law asks for (article 32).

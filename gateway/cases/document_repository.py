@@ -32,6 +32,9 @@ class SqlDocumentRepository:
                 state=document.state,
                 created_at=document.created_at,
                 actor=document.actor,
+                template=document.template,
+                template_version=document.template_version,
+                check_code=document.check_code,
                 findings=[],
             )
         )
@@ -54,6 +57,11 @@ class SqlDocumentRepository:
             documents.c.kind == kind,
             documents.c.version == version,
         )
+        row = (await connection(work).execute(query)).first()
+        return None if row is None else _document(row)
+
+    async def numbered(self, work: Work, number: str) -> Document | None:
+        query = select(*_WITHOUT_BYTES).where(documents.c.number == number)
         row = (await connection(work).execute(query)).first()
         return None if row is None else _document(row)
 
@@ -91,8 +99,12 @@ def _document(row: Row[Any]) -> Document:
         state=DocumentState(row.state),
         created_at=row.created_at,
         actor=row.actor,
+        template=row.template or "",
+        template_version=row.template_version or 0,
+        check_code=row.check_code or "",
         sealed_at=row.sealed_at,
         sha256=row.sha256,
+        sm3=row.sm3 or "",
         size=row.size,
         verdict=row.verdict,
         findings=tuple(row.findings),

@@ -82,14 +82,24 @@ class MaterialSource(StrEnum):
 class DocumentKind(StrEnum):
     """文书种类."""
 
+    RECEIPT = "RECEIPT"
+    """收件凭证"""
     ACCEPTANCE = "ACCEPTANCE"
     """受理通知书"""
     NON_ACCEPTANCE = "NON_ACCEPTANCE"
     """不予受理通知书"""
+    CORRECTION = "CORRECTION"
+    """申请材料补正告知书"""
+    SPECIAL_PROCEDURE = "SPECIAL_PROCEDURE"
+    """特别程序告知书"""
+    EXTENSION = "EXTENSION"
+    """延长办理期限告知书"""
     GRANT = "GRANT"
     """准予行政许可决定书, or the notice of a favourable result"""
     REFUSAL = "REFUSAL"
     """不予行政许可决定书, or the notice of an unfavourable result"""
+    DELIVERY = "DELIVERY"
+    """送达回证"""
 
 
 class DocumentState(StrEnum):
@@ -221,12 +231,32 @@ class Document:
     created_at: datetime
     actor: str
     """Whose act called for the document: the person who uses the seal (用章人)."""
+    template: str
+    template_version: int
+    check_code: str
+    """校验码: printed on the document; whoever has it may check the document without signing in."""
     sealed_at: datetime | None = None
     sha256: str = ""
+    sm3: str = ""
     size: int = 0
     verdict: str = ""
     """Verdict of our own verification: VALID, VALID_WITH_WARNINGS, INVALID or INDETERMINATE."""
     findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the public is told of a document whose number and code it has: nothing personal."""
+
+    number: str
+    kind: DocumentKind
+    title: str
+    department: str
+    issued_at: datetime
+    sealed_at: datetime | None
+    sha256: str
+    sm3: str
+    verdict: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,16 @@ from kernel.clock import Clock, beijing_day
 from kernel.gbcodes import mod_37_36
 from kernel.work import Work
 
-_DOCUMENT_WORDS: Final = {
+DOCUMENT_WORDS: Final = {
+    DocumentKind.RECEIPT: "收",
     DocumentKind.ACCEPTANCE: "受",
     DocumentKind.NON_ACCEPTANCE: "不受",
+    DocumentKind.CORRECTION: "补",
+    DocumentKind.SPECIAL_PROCEDURE: "特",
+    DocumentKind.EXTENSION: "延",
     DocumentKind.GRANT: "准",
     DocumentKind.REFUSAL: "不准",
+    DocumentKind.DELIVERY: "送",
 }
 
 
@@ -39,6 +44,6 @@ class Numbering:
     async def document_no(self, work: Work, kind: DocumentKind, region: str) -> str:
         """Return a document number such as 〔2026〕370102受000001号."""
         year = beijing_day(self._clock.now()).year
-        word = _DOCUMENT_WORDS[kind]
+        word = DOCUMENT_WORDS[kind]
         serial = await work.next_number(f"document:{region}:{kind}:{year}")
         return f"〔{year}〕{region}{word}{serial:06d}号"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
+from gateway.cases.forms import newest
 from gateway.cases.model import Case, Document, DocumentKind, DocumentState
 from gateway.cases.numbers import Numbering
 from gateway.cases.ports import DocumentRepository
@@ -14,6 +16,9 @@ from kernel.work import Work
 
 DOCUMENT_TASK: Final = "case.document"
 FIRST_VERSION: Final = 1
+_CODE_LETTERS: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""Thirty-two characters that are not mistaken for one another on paper."""
+_CODE_LENGTH: Final = 8
 
 
 class DocumentOrders:
@@ -38,6 +43,7 @@ class DocumentOrders:
         """Order one document; False when the department has no seal and so issues none."""
         if not item.department.seal_code:
             return False
+        template = newest(kind, is_permit=item.is_permit)
         document = Document(
             document_id=self._ids.new("doc"),
             case_id=case.case_id,
@@ -47,8 +53,17 @@ class DocumentOrders:
             state=DocumentState.QUEUED,
             created_at=self._clock.now(),
             actor=actor,
+            template=template.id,
+            template_version=template.version,
+            check_code=check_code(self._ids.secret()),
         )
         await self._repository.add(work, document)
         payload = {"document_id": document.document_id, "case_id": case.case_id}
         await work.enqueue(DOCUMENT_TASK, document.document_id, payload)
         return True
+
+
+def check_code(secret: str) -> str:
+    """Return eight characters (40 bits) drawn from a secret."""
+    drawn = hashlib.sha256(secret.encode()).digest()[:_CODE_LENGTH]
+    return "".join(_CODE_LETTERS[number % len(_CODE_LETTERS)] for number in drawn)

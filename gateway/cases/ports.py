@@ -84,6 +84,10 @@ class DocumentRepository(Protocol):
         """Return the document of a kind and version."""
         ...
 
+    async def numbered(self, work: Work, number: str) -> Document | None:
+        """Return the document with this number (文书编号)."""
+        ...
+
     async def change(self, work: Work, document_id: str, changes: dict[str, Any]) -> None:
         """Write columns of a document."""
         ...

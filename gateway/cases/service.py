@@ -14,10 +14,12 @@ from gateway.cases.model import (
     CaseState,
     Channel,
     Content,
+    DocumentKind,
     Outcome,
 )
 from gateway.cases.mover import CaseMover
 from gateway.cases.numbers import Numbering
+from gateway.cases.orders import DocumentOrders
 from gateway.cases.ports import CaseRepository
 from gateway.catalog.model import Item, Necessity
 from gateway.catalog.service import CatalogService
@@ -38,6 +40,7 @@ class CaseService:
         *,
         repository: CaseRepository,
         mover: CaseMover,
+        orders: DocumentOrders,
         numbering: Numbering,
         catalog: CatalogService,
         works: WorkSource,
@@ -46,6 +49,7 @@ class CaseService:
     ) -> None:
         self._repository = repository
         self._mover = mover
+        self._orders = orders
         self._numbering = numbering
         self._catalog = catalog
         self._works = works
@@ -163,10 +167,16 @@ class CaseService:
             return await self._mover.move(work, case, CaseState.DISCARDED, f"citizen:{owner}")
 
     async def collect(self, case_id: str, owner: str) -> Case:
-        """Confirm that the result was received (签收). Raises CaseNotFound, IllegalTransition."""
+        """Confirm that the result was received (签收) and order the proof of delivery (送达回证).
+
+        Raises CaseNotFound, IllegalTransition.
+        """
         async with self._works.begin() as work:
             case = await self._mover.own(work, case_id, owner)
-            return await self._mover.move(work, case, CaseState.DELIVERED, f"citizen:{owner}")
+            case = await self._mover.move(work, case, CaseState.DELIVERED, f"citizen:{owner}")
+            item = await self._catalog.get(case.item_code)
+            await self._orders.order(work, case, item, DocumentKind.DELIVERY, "system")
+            return case
 
     async def _draft(self, work: Work, case_id: str, owner: str) -> Case:
         case = await self._mover.own(work, case_id, owner)

@@ -95,5 +95,10 @@ documents: Final = Table(
     Column("size", Integer, nullable=False, default=0),
     Column("verdict", text(24), nullable=False, default=""),
     Column("findings", Json, nullable=False),
+    Column("template", text(40), nullable=True),
+    Column("template_version", Integer, nullable=True),
+    Column("check_code", text(16), nullable=True),
+    Column("sm3", text(64), nullable=True),
     UniqueConstraint("case_id", "kind", "version"),
+    Index("ux_gateway_document_number", "number", unique=True),
 )

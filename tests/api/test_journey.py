@@ -113,7 +113,7 @@ async def test_from_declaration_to_collection(any_world: World):
 
     await approver.desk(case_id, "decide", {"outcome": "GRANTED"})
     await world.work()
-    assert set(await documents(world, citizen, case_id)) == {"ACCEPTANCE", "GRANT"}
+    assert set(await documents(world, citizen, case_id)) == {"RECEIPT", "ACCEPTANCE", "GRANT"}
     assert (await citizen.act(case_id, "collect"))["public_state"] == "DONE"
     happened = [topic for topic in await topics(citizen, case_id) if "document" not in topic]
     assert happened == [
@@ -148,7 +148,7 @@ async def test_refusal_states_its_reason_and_remedies(world: World, citizen: Cal
     refused(await approver.post(f"{path}/decide", {"outcome": "REFUSED"}), 422, "reason_missing")
     await approver.desk(case_id, "decide", {"outcome": "REFUSED", "reason": "范围重叠"})
     await world.work()
-    assert set(await documents(world, citizen, case_id)) == {"ACCEPTANCE", "REFUSAL"}
+    assert set(await documents(world, citizen, case_id)) == {"RECEIPT", "ACCEPTANCE", "REFUSAL"}
     case = await citizen.act(case_id, "collect")
     assert (case["state"], case["outcome"], case["reason"]) == ("DELIVERED", "REFUSED", "范围重叠")
 
@@ -193,7 +193,7 @@ async def test_instant_item_needs_no_review(world: World, citizen: Caller):
     await clerk.desk(case_id, "accept")
     await approver.desk(case_id, "decide", {"outcome": "GRANTED"})
     await world.work()
-    assert set(await documents(world, citizen, case_id)) == {"ACCEPTANCE", "GRANT"}
+    assert set(await documents(world, citizen, case_id)) == {"RECEIPT", "ACCEPTANCE", "GRANT"}
     assert (await citizen.case(case_id))["state"] == "DELIVERING"
 
 
@@ -224,7 +224,7 @@ async def test_organisation_applies_with_its_own_licence(world: World):
     approver = await reviewed(world, company, case_id, FREE_PERMIT)
     await approver.desk(case_id, "decide", {"outcome": "GRANTED"})
     await world.work()
-    assert set(await documents(world, company, case_id)) == {"ACCEPTANCE", "GRANT"}
+    assert set(await documents(world, company, case_id)) == {"RECEIPT", "ACCEPTANCE", "GRANT"}
     case = await company.act(case_id, "collect")
     assert (case["applicant_type"], case["applicant_id"]) == ("LEGAL_PERSON", me["uscc"])
 

@@ -101,8 +101,8 @@ def test_processes_killed_while_it_plays(tmp_path: Path, first_port: int) -> Non
     events = asyncio.run(_events(installation.settings, played.case["case_id"]))
     assert events["payments.paid"] == 1
     assert events["payments.bill_raised"] == 1
-    assert events["case.document_sealed"] == 2
-    assert len(acts) == 2, "one seal act per document"
+    assert events["case.document_sealed"] == 4
+    assert len(acts) == 4, "one seal act per document"
     assert set(acts.values()) == {1}
 
 
@@ -125,7 +125,7 @@ async def _events(settings: Settings, case_id: str) -> Counter[str]:
 def _require_whole(played: Played) -> None:
     assert played.case["state"] == "DELIVERED"
     assert set(played.verdicts) <= {"VALID", "VALID_WITH_WARNINGS"}
-    assert len(played.documents) == 2
+    assert len(played.documents) == 4
     types = [event["type"] for event in played.timeline]
     places = [types.index(name) for name in _PATH]
     assert places == sorted(places)

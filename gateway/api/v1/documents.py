@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.api.callers import Citizen, Services
@@ -13,6 +13,7 @@ from gateway.api.v1.views import DocumentView
 router = APIRouter(prefix="/v1", tags=["documents 文书"])
 
 _OFD: Final = "application/ofd"
+_PNG: Final = "image/png"
 
 
 @router.get("/cases/{case_id}/documents")
@@ -39,3 +40,20 @@ async def download(
         "ETag": f'"{document.sha256}"',
     }
     return Response(content, headers=headers, media_type=_OFD)
+
+
+@router.get(
+    "/cases/{case_id}/documents/{document_id}/preview",
+    response_class=Response,
+    responses={200: {"content": {_PNG: {"schema": {"type": "string", "format": "binary"}}}}},
+)
+async def preview(
+    services: Services,
+    principal: Citizen,
+    case_id: str,
+    document_id: str,
+    page: Annotated[int, Query(ge=0, le=999)] = 0,
+) -> Response:
+    """Look at one page of a sealed document, pages counted from 0. A picture proves nothing."""
+    picture = await services.papers.preview(case_id, principal.sub, document_id, page)
+    return Response(picture, headers={"Cache-Control": "private, no-store"}, media_type=_PNG)

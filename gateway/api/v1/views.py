@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 import payments
 from gateway.api.v1.shapes import Named, shown
 from gateway.cases.model import Case, CaseLine, CaseMaterial, Document
+from gateway.cases.papers import title_of
 from gateway.cases.states import LABELS, PUBLIC, TABLE
 from kernel import masking
 from kernel.db.events import Event
@@ -215,12 +216,15 @@ class DocumentView(BaseModel):
 
     document_id: str
     kind: str
+    title: str = Field(description="Name that stands on the document")
     number: str
+    check_code: str = Field(description="校验码: with the number, anybody can check the document")
     state: str
     created_at: str | None
     sealed_at: str | None
     size: int
     sha256: str
+    sm3: str
     verdict: str = Field(description="Verdict of the gateway's own verification of the seal")
     findings: list[str]
 
@@ -229,12 +233,15 @@ class DocumentView(BaseModel):
         return cls(
             document_id=document.document_id,
             kind=document.kind,
+            title=title_of(document),
             number=document.number,
+            check_code=document.check_code,
             state=document.state,
             created_at=shown(document.created_at),
             sealed_at=shown(document.sealed_at),
             size=document.size,
             sha256=document.sha256,
+            sm3=document.sm3,
             verdict=document.verdict,
             findings=list(document.findings),
         )

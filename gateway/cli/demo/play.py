@@ -99,11 +99,12 @@ def _collect(citizen: Caller, case_id: str, folder: Path, pay_code: str, tell: T
     path = f"/v1/cases/{case_id}"
     tell("电子印章签章、验章 · Documents are sealed and verified")
     citizen.wait(path, lambda case: case["state"] == "DELIVERING", "sealed decision")
-    listed = citizen.wait(
-        f"{path}/documents",
-        lambda found: all(document["state"] == "SEALED" for document in found),
-        "sealed notice",
-    )
+    _sealed(citizen, path)
+    tell("申请人签收，生成送达回证 · The citizen confirms receipt; delivery is put on record")
+    case = citizen.post(f"{path}/collect")
+    if case["state"] != "DELIVERED":
+        raise DemoFailed(f"办件停在 {case['state']} / the case ended in {case['state']}")
+    listed = _sealed(citizen, path)
     place = folder / "documents"
     place.mkdir(exist_ok=True)
     saved = []
@@ -111,9 +112,15 @@ def _collect(citizen: Caller, case_id: str, folder: Path, pay_code: str, tell: T
         file = place / f"{document['kind'].lower()}-{document['document_id']}.ofd"
         file.write_bytes(citizen.raw(f"{path}/documents/{document['document_id']}/content"))
         saved.append(file)
-    tell("申请人签收 · The citizen confirms receipt")
-    case = citizen.post(f"{path}/collect")
-    if case["state"] != "DELIVERED":
-        raise DemoFailed(f"办件停在 {case['state']} / the case ended in {case['state']}")
     timeline = citizen.get(f"{path}/timeline")
     return Played(case, saved, [d["verdict"] for d in listed], timeline, pay_code)
+
+
+def _sealed(citizen: Caller, path: str) -> list[dict[str, Any]]:
+    """Wait until every document of the case is sealed, and return them."""
+    found: list[dict[str, Any]] = citizen.wait(
+        f"{path}/documents",
+        lambda listed: all(document["state"] == "SEALED" for document in listed),
+        "sealed documents",
+    )
+    return found

@@ -42,7 +42,7 @@ def require_money(case: Case, changes: Sequence[Change], bills: Sequence[payment
         assert case.fee_paid
 
 
-def require_papers(case: Case, documents: Sequence[Document]) -> None:
+def require_papers(case: Case, changes: Sequence[Change], documents: Sequence[Document]) -> None:
     kinds = [document.kind for document in documents]
     assert len(set(kinds)) == len(kinds)
     wanted = {
@@ -53,6 +53,11 @@ def require_papers(case: Case, documents: Sequence[Document]) -> None:
     expected = set() if case.outcome is None else set(wanted.get(case.outcome, set()))
     if case.accepted_at is not None:
         expected.add(DocumentKind.ACCEPTANCE)
+    reached = {change.new for change in changes}
+    if S.RECEIVED in reached:
+        expected.add(DocumentKind.RECEIPT)
+    if S.DELIVERED in reached:
+        expected.add(DocumentKind.DELIVERY)
     assert set(kinds) == expected
     decision = [d for d in documents if d.kind in {DocumentKind.GRANT, DocumentKind.REFUSAL}]
     if decision:

@@ -109,11 +109,13 @@ def hall(database: Database, new_secret: Callable[[int], bytes] = bytes) -> Hall
         seals=seals,
         bills=bills,
         papers_kept=papers_kept,
-        cases=CaseService(repository=rows, numbering=numbering, ids=ids, **timed),
+        cases=CaseService(repository=rows, orders=orders, numbering=numbering, ids=ids, **timed),
         materials=MaterialService(repository=rows, licences=nobody, ids=ids, **timed),
         desk=DeskService(repository=rows, orders=orders, **timed),
         fees=FeeService(collector=bills, **about),
-        papers=PaperService(repository=papers_kept, seals=sealing, **timed),
+        papers=PaperService(
+            repository=papers_kept, seals=sealing, check_url="https://x.example", **timed
+        ),
         catalog=catalog,
     )
 

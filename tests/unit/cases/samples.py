@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import e_license
+from gateway.cases.forms import newest
 from gateway.cases.model import (
     Applicant,
     Case,
@@ -83,7 +84,8 @@ def case_of(item: Item, applicant: Applicant | None = None, **changes: Any) -> C
     return Case(**{**fields, **changes})
 
 
-def document_of(kind: DocumentKind, **changes: Any) -> Document:
+def document_of(kind: DocumentKind, of: Item | None = None, **changes: Any) -> Document:
+    template = newest(kind, is_permit=(of or item()).is_permit)
     fields: dict[str, Any] = {
         "document_id": "doc_0001",
         "case_id": CaseId("case_0001"),
@@ -93,5 +95,8 @@ def document_of(kind: DocumentKind, **changes: Any) -> Document:
         "state": DocumentState.QUEUED,
         "created_at": NOW,
         "actor": "staff:clerk-1",
+        "template": template.id,
+        "template_version": template.version,
+        "check_code": "7KQ2MX9P",
     }
     return Document(**{**fields, **changes})

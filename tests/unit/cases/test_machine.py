@@ -275,7 +275,7 @@ class Machine(RuleBasedStateMachine):
         require_history(case, changes)
         require_events(changes, events)
         require_money(case, changes, bills)
-        require_papers(case, documents)
+        require_papers(case, changes, documents)
         require_dates(case)
 
 
@@ -329,7 +329,7 @@ async def test_the_main_path_on_both_databases(database: Database):
     require_history(done, changes)
     require_events(changes, events)
     require_money(done, changes, [await here.bills.get(bill.bill_id)])
-    require_papers(done, await here.papers.of_case(case.case_id, OWNER))
+    require_papers(done, changes, await here.papers.of_case(case.case_id, OWNER))
     require_dates(done)
     assert done.state is S.DELIVERED
 
@@ -354,4 +354,4 @@ async def test_two_clerks_at_once_accept_once(database: Database):
     )
     assert sum(isinstance(found, Case) for found in tries) == 1
     assert all(isinstance(found, Case | Failure) for found in tries)
-    assert len(await here.papers.of_case(case.case_id, OWNER)) == 1
+    assert len(await here.papers.of_case(case.case_id, OWNER)) == 2, "receipt and notice"

@@ -204,9 +204,11 @@ def test_a_long_notice_flows_over_pages_and_places_its_seal() -> None:
     layout.title("受理通知书")
     layout.number("〔2026〕第 1 号")
     layout.paragraph("您提交的申请材料齐全、符合法定形式，现予受理。" * 30)
-    layout.table([(f"材料{n}", "原件一份，复印件一份") for n in range(30)])
-    layout.note("请妥善保管。\n" * 4)
-    place = layout.signature_block("济南市行政审批服务局", "2026年11月24日")
+    layout.table([(f"材料{n}", "原件一份，复印件一份", "") for n in range(30)])
+    beside = compose.Beside([[1, 0], [0, 1]], ("扫码核验",))
+    place = layout.signature_block(
+        "济南市行政审批服务局", "2026年11月24日", beside=beside, note="请妥善保管。" * 20
+    )
     pages = layout.pages()
     assert place.page == len(pages) - 1 > 0
     assert place.x >= compose.LEFT
