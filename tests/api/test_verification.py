@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
 
 import httpx
@@ -99,27 +97,6 @@ async def test_a_document_larger_than_the_memory_buffer(citizen: Caller, chunked
         Code.SIGNER_CHAIN_UNTRUSTED,
         Code.SEAL_MAKER_UNTRUSTED,
     }
-
-
-async def test_the_event_loop_goes_on_while_documents_are_verified(world: World, citizen: Caller):
-    longest = 0.0
-    done = asyncio.Event()
-
-    async def watch() -> None:
-        nonlocal longest
-        while not done.is_set():
-            before = time.perf_counter()
-            await asyncio.sleep(0.005)
-            longest = max(longest, time.perf_counter() - before)
-
-    watcher = asyncio.create_task(watch())
-    started = time.perf_counter()
-    answers = await asyncio.gather(*(send(citizen, with_scan()) for _ in range(4)))
-    elapsed = time.perf_counter() - started
-    done.set()
-    await watcher
-    assert {answer.status_code for answer in answers} == {200}
-    assert longest < max(0.5, elapsed / 2)
 
 
 async def test_asking_the_province_too(citizen: Caller):

@@ -1,5 +1,6 @@
 """Revocation lists: our own, one that OpenSSL made, and what they do to a verdict."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from e_seal.findings import Code, Verdict
 from e_seal.verify import verify
 from tests.unit.e_seal import make
 from tests.unit.e_seal.samples import NOW, key, request, sample, world
+from tests.unit.e_seal.test_service import Desk
 from tests.unit.e_seal.test_verify import sealed
 
 DAY = timedelta(days=1)
@@ -130,6 +132,19 @@ def test_a_source_that_cannot_be_reached_leaves_the_verdict_open() -> None:
     report = verify(sealed(), trust=trust, now=NOW)
     assert report.verdict is Verdict.INDETERMINATE
     assert report.codes == {Code.REVOCATION_UNCHECKED}
+
+
+async def test_the_service_verifies_beside_the_event_loop() -> None:
+    threads: list[int] = []
+
+    def watched(_certificate: Certificate) -> Sequence[RevocationList]:
+        threads.append(threading.get_ident())
+        return [read_crl(crl({}))]
+
+    desk = Desk(replace(world().trust, revocation=watched))
+    assert (await desk.service.verify(sealed())).verdict is Verdict.VALID
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 def test_a_folder_of_lists_is_read_again_when_it_changes(tmp_path: Path) -> None:
