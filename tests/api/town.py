@@ -53,8 +53,8 @@ class Town:
 
     def knob(self, action: str, *, value: int = 1, times: int = 1) -> None:
         """Let something go wrong with payments or the news of them."""
-        rule = {"action": action, "value": value, "times": times}
-        url = f"{self.url('cnnontax_tcp')}/sim/knobs"
+        rule = {"match": {}, "action": action, "value": value, "times": times}
+        url = f"{self.url('cnnontax_tcp')}/sim/faults"
         httpx.post(url, json=rule).raise_for_status()
 
     def change_account(self, uuid: str, **changes: str) -> None:
@@ -69,7 +69,6 @@ class Town:
         """Disturb nothing any more."""
         for place in self.province.places:
             httpx.delete(f"{place.url}/sim/faults").raise_for_status()
-        httpx.delete(f"{self.url('cnnontax_tcp')}/sim/knobs").raise_for_status()
 
 
 @contextmanager

@@ -28,6 +28,8 @@ VIOLATIONS = [
     ("upstreams-apart", "adapters/upstreams/one/bad.py", "import adapters.upstreams.two"),
     ("inside-adapters", "adapters/kit/bad.py", "import adapters.upstreams.one"),
     ("inside-adapters", "adapters/sandbox/bad.py", "import adapters.kit"),
+    ("inside-adapters", "adapters/dialects/bad.py", "import adapters.sandbox"),
+    ("dialects-are-bytes", "adapters/dialects/bad.py", "import payments"),
     ("simulators-apart", "adapters/upstreams/one/simulator.py", "import adapters.kit"),
     (
         "simulators-apart",
@@ -52,6 +54,7 @@ SKELETON = {
     "payments/tables.py": "import sqlalchemy",
     "e_seal/asn1/__init__.py": "",
     "e_seal/ofd/__init__.py": "",
+    "adapters/dialects/__init__.py": "",
     "adapters/kit/__init__.py": "import httpx",
     "adapters/sandbox/__init__.py": "",
     "adapters/upstreams/__init__.py": "",

@@ -43,7 +43,7 @@ BANNED_CALLS: Final = frozenset(
 )
 BANNED_MODULES: Final = frozenset({"random", "secrets"})
 DOMAINS: Final = frozenset(port.domain for port in Port)
-_SIMULATOR_MAY: Final = ("adapters.sandbox", "kernel")
+_SIMULATOR_MAY: Final = ("adapters.sandbox", "adapters.dialects", "kernel")
 _SECRET_FIELD: Final = re.compile(r"secret|password|passwd|private_key|token$", re.IGNORECASE)
 
 

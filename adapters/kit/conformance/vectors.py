@@ -5,7 +5,7 @@ A file ``vectors/*.toml`` holds::
 
     [[vector]]
     name = "what it shows"
-    call = "mapping:signing_text"        # module and function of the folder
+    call = "mapping:signing_text"        # module and function of the folder, or adapters.…:function
     args = ["a", { hex = "00ff" }]       # or kwargs = { ... }; { hex = … } stands for bytes
     expect = "a&b"                       # or expect = { hex = … }, or raises = "NameOfTheError"
     source = "document, clause"
@@ -72,7 +72,9 @@ def vector_files(folder: Path) -> Iterator[VectorFile]:
 def run_vector(found: Found, vector: Vector) -> None:
     """Call what a vector names; raises AssertionError when the result is another one."""
     module, _, function = vector.call.partition(":")
-    target = getattr(importlib.import_module(f"{found.package}.{module}"), function)
+    # What several folders share is named in full.
+    name = module if module.startswith("adapters.") else f"{found.package}.{module}"
+    target = getattr(importlib.import_module(name), function)
     args = [_given(value) for value in vector.args]
     kwargs = {name: _given(value) for name, value in vector.kwargs.items()}
     if vector.raises:

@@ -22,7 +22,8 @@ from kernel.clock import Clock, FrozenClock, SystemClock
 from kernel.ids import IdSource, RandomIds, SequentialIds
 from payments import PaymentOptions, PaymentService, PushedFact, push_step
 from tests.unit.payments.fakes import START
-from tests.unit.payments.memory import Memory, MemoryBills, MemoryWorks
+from tests.unit.payments.memory import Memory, MemoryWorks
+from tests.unit.payments.memory_money import MemoryPayments
 
 TOKEN = "sandbox-token-370000"
 PAY_CODE = "37000026100000000017"
@@ -94,7 +95,7 @@ def adapter(
     kit = Kit(
         manifest=load(Path(cnnontax_tcp.__file__).parent / "manifest.toml"),
         client=client or NoNetwork(),
-        secrets={"token": TOKEN},
+        secrets={"token": TOKEN, "sign_key": "1" * 64},
         clock=FrozenClock(START),
         ids=SequentialIds(),
         unknown=lambda name, code: seen.append((name, code)),
@@ -132,8 +133,8 @@ class Street:
         return found
 
     async def knob(self, action: str, value: int = 1, times: int = 1) -> None:
-        rule = {"action": action, "value": value, "times": times}
-        (await self.world.browser.post("/sim/knobs", json=rule)).raise_for_status()
+        rule = {"match": {}, "action": action, "value": value, "times": times}
+        (await self.world.browser.post("/sim/faults", json=rule)).raise_for_status()
 
     async def push_now(self) -> int:
         """Deliver what waits; return how many pushes are still not acknowledged."""
@@ -149,7 +150,7 @@ class Street:
 def service_for(world: World, works: MemoryWorks, clock: Clock, ids: IdSource) -> PaymentService:
     return PaymentService(
         provider=world.provider,
-        repository=MemoryBills(),
+        repository=MemoryPayments(),
         works=works,
         clock=clock,
         ids=ids,

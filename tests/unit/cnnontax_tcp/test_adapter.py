@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from adapters.upstreams.cnnontax_tcp import mapping, wire
+from adapters.kit.cfx import bills as mapping
+from adapters.sandbox.finance.codes import valid_pay_code
+from adapters.upstreams.cnnontax_tcp import wire
 from adapters.upstreams.cnnontax_tcp.options import Options
-from adapters.upstreams.cnnontax_tcp.simulator.finance import valid_pay_code
 from adapters.upstreams.cnnontax_tcp.wire import BadFrame
 from kernel.money import Fen
 from payments import (

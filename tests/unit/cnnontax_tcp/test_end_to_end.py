@@ -222,13 +222,15 @@ async def test_18_19_forged_pushes_change_nothing(here: Street, action: str) -> 
     assert await here.push_now() == 1
     assert await pay_of(here, bill) is PayState.PENDING
     assert here.kept == []
-    await here.world.browser.delete("/sim/knobs")
+    await here.world.browser.delete("/sim/faults")
     assert await here.push_now() == 0
     assert await pay_of(here, bill) is PayState.PAID
 
 
 async def test_18_another_token_is_told_apart_from_a_broken_line(here: Street) -> None:
-    here.world.onboarding = replace(here.world.onboarding, secrets={"token": "stolen"})
+    here.world.onboarding = replace(
+        here.world.onboarding, secrets={**here.world.onboarding.secrets, "token": "stolen"}
+    )
     here.world.reconnect()
     bill = await raised(here)
     with pytest.raises(UpstreamAuthFailed):
@@ -368,7 +370,7 @@ async def test_the_simulator_refuses_what_it_must(here: Street) -> None:
     assert (await here.pay("3" * 20))["result"] == "20004"
     assert (await here.pay(bill.pay_code, amountFen=1))["result"] == "20005"
     assert (await here.world.browser.post("/sim/pay", json={})).status_code == 422
-    assert (await here.world.browser.post("/sim/knobs", json={"action": "x"})).status_code == 422
+    assert (await here.world.browser.post("/sim/faults", json={"action": "x"})).status_code == 422
     assert (await here.world.browser.get("/qr?billId=<script>")).status_code == 404
     await here.pay(bill.pay_code)
     assert (await here.pay(bill.pay_code))["result"] == "20001"

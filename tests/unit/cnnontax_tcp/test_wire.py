@@ -65,7 +65,7 @@ def test_the_push_frame_of_950_bytes_to_the_byte() -> None:
         b"        ",
         b"0       ",
         b"87      ",
-        b"262145  ",
+        b"8388609 ",
         b"10485760",
         b"-950    ",
         b"+950    ",

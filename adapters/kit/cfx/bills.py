@@ -1,15 +1,15 @@
-"""Pure translation between CNNONTAX fields and the payment domain."""
+"""Pure translation between CFX fields and bills, payments and funds."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Final
 
-from adapters.upstreams.cnnontax_tcp.options import Options
-from adapters.upstreams.cnnontax_tcp.wire import CHARSET, BadFrame, writable
+from adapters.dialects.cfx import CHARSET, BadFrame, writable
+from adapters.kit.cfx.options import AgencyOptions
 from kernel.clock import BEIJING, beijing_day
 from kernel.money import Fen, InvalidAmount, fen, format_yuan, parse_yuan
 from payments.errors import InvalidBill
@@ -18,6 +18,8 @@ from payments.model import (
     BillItem,
     Channel,
     FactSource,
+    FundsFact,
+    FundState,
     PaymentFact,
     UpstreamBill,
     UpstreamState,
@@ -26,35 +28,12 @@ from payments.model import (
 Unknown = Callable[[str, str], None]
 """Counts an upstream code that is in no table here."""
 
-OK: Final = "00000"
-UNKNOWN_CODE: Final = "20004"
-BAD_MAC: Final = "90001"
-STRANGER: Final = "90004"
-
-REFUSALS: Final = frozenset(
-    {
-        "18012",  # agency not entitled to the charge (seen live)
-        # OURS, as the sandbox answers:
-        "20001",  # already paid
-        "20002",  # voided
-        "20003",  # expired
-        "20004",  # unknown pay code
-        "20005",  # amount mismatch
-        "20006",  # same code, different content
-        "20007",  # payment in progress
-    }
-)
-"""Results after which the message certainly had no effect. 99999 and any other code are not here:
-after them only a query tells what happened."""
-CREDENTIALS: Final = frozenset({BAD_MAC, STRANGER, "90005"})
-
-_CHANNELS: Final = {"51": Channel.ALIPAY}
-"""附录2 is not public; only this code was seen in the field."""
 _STATES: Final = {
     "0": UpstreamState.UNPAID,
     "1": UpstreamState.PAID,
     "2": UpstreamState.VOIDED,
 }
+_STAGES: Final = {"R": FundState.RECEIVED, "T": FundState.TREASURY}
 _LIMITS: Final[Mapping[str, tuple[int, int]]] = {
     "PayCode": (20, 20),
     "ChgAgenName": (1, 100),
@@ -71,7 +50,7 @@ _TRA_NO: Final = re.compile(r"[\x21-\x7e]{1,64}")
 _ACCOUNT: Final = re.compile(r"[\x21-\x7e]{0,50}")
 
 
-def mint(options: Options, division: str, year: int, serial: int) -> str:
+def mint(options: AgencyOptions, division: str, year: int, serial: int) -> str:
     """Return the pay code of a serial. Raises ValueError when it does not fit the layout."""
     if not 0 <= serial < 10**10:
         raise ValueError("the serial does not fit ten digits")
@@ -102,7 +81,7 @@ def check_digit(body: str) -> str:
 def pay_info(items: Sequence[BillItem]) -> str:
     """Return the PayInfo text: seven fields per item, no escaping. Raises InvalidBill."""
     parts = []
-    for item in _merged(items):
+    for item in merged_items(items):
         quantity = _quantity(item.quantity)
         fields = (
             item.item_code,
@@ -123,8 +102,8 @@ def pay_info(items: Sequence[BillItem]) -> str:
     return "".join(parts)
 
 
-def _merged(items: Sequence[BillItem]) -> list[BillItem]:
-    """Merge items of one code, as the finance side wants them. Raises InvalidBill."""
+def merged_items(items: Sequence[BillItem]) -> list[BillItem]:
+    """Return the items, those of one code merged as the finance side wants. Raises InvalidBill."""
     merged: dict[str, BillItem] = {}
     for item in items:
         known = merged.get(item.item_code)
@@ -150,7 +129,7 @@ def _quantity(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def bill_fields(bill: Bill, options: Options, pay_stats: str) -> list[tuple[str, str]]:
+def bill_fields(bill: Bill, options: AgencyOptions, pay_stats: str) -> list[tuple[str, str]]:
     """Return the 8994 voucher: ``pay_stats`` 0 issues, 2 voids. Raises InvalidBill."""
     fields = [
         ("AdmDivCode", bill.division),
@@ -202,10 +181,10 @@ def read_bill(voucher: Mapping[str, str], pay_code: str, unknown: Unknown) -> Up
     if state is None:
         unknown("PayStats", raw)
         raise BadFrame("PayStats is not in the specification")
-    amount = _amount(voucher, "Amt")
-    original = _amount(voucher, "OriAmt")
-    delay = _amount(voucher, "DelayAmt") if voucher.get("DelayAmt") else Fen(0)
-    if amount != original + delay:
+    due = amount(voucher, "Amt")
+    original = amount(voucher, "OriAmt")
+    delay = amount(voucher, "DelayAmt") if voucher.get("DelayAmt") else Fen(0)
+    if due != original + delay:
         raise BadFrame("Amt is not OriAmt and DelayAmt")
     fact = None
     if state is UpstreamState.PAID:
@@ -214,59 +193,80 @@ def read_bill(voucher: Mapping[str, str], pay_code: str, unknown: Unknown) -> Up
             source=FactSource.QUERY,
             pay_code=pay_code,
             tra_no="",
-            amount_fen=amount,
+            amount_fen=due,
             paid_at=None,
             account=voucher.get("RecAcct", ""),
             original_fen=original,
             delay_fen=delay,
         )
-    return UpstreamBill(pay_code, state, original, delay, amount, fact)
+    return UpstreamBill(pay_code, state, original, delay, due, fact)
 
 
-def read_push(voucher: Mapping[str, str], pattern: str, unknown: Unknown) -> PaymentFact:
+def read_funds(voucher: Mapping[str, str], options: AgencyOptions) -> FundsFact:
+    """Read a 5804 voucher (OURS): R 到账, T 入库. Raises BadFrame."""
+    pay_code, tra_no = voucher.get("PayCode", ""), voucher.get("TraNoBus", "")
+    stage = _STAGES.get(voucher.get("Stage", ""))
+    if not is_pay_code(pay_code, options.pay_code_pattern) or _TRA_NO.fullmatch(tra_no) is None:
+        raise BadFrame("PayCode or TraNoBus is malformed")
+    if stage is None:
+        raise BadFrame("Stage is neither R nor T")
+    return FundsFact(
+        pay_code=pay_code,
+        tra_no=tra_no,
+        amount_fen=amount(voucher, "Amt"),
+        stage=stage,
+        received_on=day_of(voucher.get("RecvDate", "")),
+    )
+
+
+def read_push(voucher: Mapping[str, str], options: AgencyOptions, unknown: Unknown) -> PaymentFact:
     """Read a 5996 voucher; the payer's name and account are not taken. Raises BadFrame."""
     pay_code, tra_no = voucher.get("PayCode", ""), voucher.get("TraNoBus", "")
     account = voucher.get("RecAcct", "")
-    if not is_pay_code(pay_code, pattern):
+    if not is_pay_code(pay_code, options.pay_code_pattern):
         raise BadFrame("PayCode has another form than agreed")
     if _TRA_NO.fullmatch(tra_no) is None or _ACCOUNT.fullmatch(account) is None:
         raise BadFrame("TraNoBus or RecAcct is malformed")
     channel_raw = voucher.get("PayMode", "")
-    channel = _CHANNELS.get(channel_raw)
+    channel = options.channels.get(channel_raw)
     if channel is None and channel_raw:
         unknown("PayMode", channel_raw)
     return PaymentFact(
         source=FactSource.PUSH,
         pay_code=pay_code,
         tra_no=tra_no,
-        amount_fen=_amount(voucher, "Amt"),
-        paid_at=_moment(voucher.get("CfmDate", ""), voucher.get("CfmTime", "")),
+        amount_fen=amount(voucher, "Amt"),
+        paid_at=moment(voucher.get("CfmDate", ""), voucher.get("CfmTime", "")),
         channel=channel or Channel.OTHER,
         channel_raw=channel_raw[:16],
         account=account,
     )
 
 
-def _amount(voucher: Mapping[str, str], name: str) -> Fen:
+def amount(voucher: Mapping[str, str], name: str) -> Fen:
+    """Return an amount of a voucher. Raises BadFrame."""
     try:
         return parse_yuan(voucher.get(name, ""))
     except InvalidAmount:
         raise BadFrame(f"{name} is not an amount") from None
 
 
-def _moment(day: str, clock: str) -> datetime:
-    if re.fullmatch(r"[0-9]{8}", day) is None or re.fullmatch(r"[0-9]{6}", clock) is None:
-        raise BadFrame("CfmDate or CfmTime is malformed")
+def day_of(text: str) -> date:
+    """Return the day of ``yyyyMMdd``. Raises BadFrame."""
+    if re.fullmatch(r"[0-9]{8}", text) is None:
+        raise BadFrame("a date is malformed")
     try:
-        at = datetime(
-            int(day[:4]),
-            int(day[4:6]),
-            int(day[6:]),
-            int(clock[:2]),
-            int(clock[2:4]),
-            int(clock[4:]),
-            tzinfo=BEIJING,
-        )
+        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
     except ValueError:
-        raise BadFrame("CfmDate or CfmTime is no moment") from None
-    return at.astimezone(UTC)
+        raise BadFrame("a date is no day") from None
+
+
+def moment(day: str, clock: str) -> datetime:
+    """Return the moment of ``yyyyMMdd`` and ``HHmmss`` in Beijing. Raises BadFrame."""
+    if re.fullmatch(r"[0-9]{6}", clock) is None:
+        raise BadFrame("a time is malformed")
+    try:
+        at = time(int(clock[:2]), int(clock[2:4]), int(clock[4:]), tzinfo=BEIJING)
+    except ValueError:
+        raise BadFrame("a time is no moment") from None
+    return datetime.combine(day_of(day), at).astimezone(UTC)

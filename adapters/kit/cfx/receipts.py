@@ -1,0 +1,277 @@
+"""Fiscal e-receipts (财政电子票据): the EInvoice document, its signature, and 8999, 8981, 8982."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from xml.sax.saxutils import escape
+
+from adapters.dialects.cfx import BadFrame, writable
+from adapters.kit.cfx.bills import amount, merged_items, moment
+from adapters.kit.cfx.options import AgencyOptions
+from kernel.clock import beijing
+from kernel.crypto import sm2
+from kernel.money import Fen, fen, format_yuan
+from payments.errors import InvalidBill
+from payments.receipt_model import IssuedReceipt, ReceiptNumber, ReceiptOrder
+
+Fields = list[tuple[str, str]]
+Line = tuple[str, str, Fen]
+"""Item code, item name, amount in 分."""
+
+_CHECK_CODE: Final = "0123456789abcdefghijkmnpqrstuvwxyz"
+
+
+def number_fields(options: AgencyOptions, code: str, pay_code: str) -> Fields:
+    """Return the 8999 voucher; with Hold2 (OURS) an unused number of this bill comes again."""
+    fields = [
+        *_kind(options, code),
+        ("ChgAgenCode", options.agency_code),
+        ("Hold1", options.receipt_operator),
+    ]
+    return [*fields, ("Hold2", pay_code)] if options.extensions else fields
+
+
+def issue_fields(
+    options: AgencyOptions, order: ReceiptOrder, data: bytes, signature: bytes, at: datetime
+) -> Fields:
+    """Return the 8981 voucher around signed data."""
+    number = order.number
+    key = [
+        ("Sign_Info/Key_Info/Number", options.certificate_number),
+        ("Sign_Info/Key_Info/Issuer", options.certificate_issuer),
+    ]
+    return [
+        ("PayCode", order.bill.pay_code),
+        ("BillNo", number.number),
+        ("AdmDivCode", options.division),
+        *_kind(options, number.code),
+        ("Version", options.receipt_version),
+        ("Invoice_Data", base64.b64encode(data).decode("ascii")),
+        ("Seal_Pic", ""),
+        ("Attach_Info", ""),
+        ("Hold1", ""),
+        ("Sign_Info/Value", base64.b64encode(signature).decode("ascii")),
+        ("Sign_Info/Format", "DETACH"),
+        ("Sign_Info/Algorithm", "SM2"),
+        ("Sign_Info/Time", f"{beijing(at):%Y%m%d%H%M%S}"),
+        *(key if options.certificate_number else []),
+    ]
+
+
+def file_fields(options: AgencyOptions, number: ReceiptNumber, check_code: str) -> Fields:
+    """Return the 8982 voucher; a check code in Hold1 asks whether it is this receipt's (OURS)."""
+    return [
+        ("BillNo", number.number),
+        ("AdmDivCode", options.division),
+        *_kind(options, number.code),
+        ("Version", options.receipt_version),
+        ("CrcCode", ""),
+        ("Hold1", check_code),
+    ]
+
+
+def _kind(options: AgencyOptions, code: str) -> Fields:
+    # Whether a province keeps 票据代码 in BillVerCode, as here, is for its papers to say.
+    return [
+        ("BillTypeCode", options.receipt_type_code),
+        ("BillTypeName", options.receipt_type_name),
+        ("BillVerCode", code),
+        ("BillVerName", options.receipt_type_name),
+    ]
+
+
+def sign(key: sm2.PrivateKey, data: bytes) -> bytes:
+    """Return the SM2 signature in DER over exactly the bytes that are sent."""
+    return sm2.sign(key, data)
+
+
+def check_code_from(secret: str) -> str:
+    """Return six characters 校验码 drawn from a secret; they cannot be recomputed from the data."""
+    drawn = int.from_bytes(hashlib.sha256(secret.encode()).digest())
+    text = ""
+    for _ in range(6):
+        drawn, rest = divmod(drawn, len(_CHECK_CODE))
+        text += _CHECK_CODE[rest]
+    return text
+
+
+def invoice_id(number: ReceiptNumber) -> str:
+    """Return EInvoiceID: number and code, each reversed."""
+    return f"{number.number[::-1]}-{number.code[::-1]}"
+
+
+def invoice_data(
+    options: AgencyOptions, order: ReceiptOrder, check_code: str, at: datetime
+) -> bytes:
+    """Return Header and EInvoiceData as UTF-8, the very bytes that are signed and sent.
+
+    A red receipt has negative amounts and names the receipt that it cancels. Raises InvalidBill for
+    text that XML cannot hold.
+    """
+    sign_of = -1 if order.red_of else 1
+    header = _xml(
+        ("EInvoiceTag", f"CZ-EI-{options.division[:2]}"),
+        ("EInvoiceID", invoice_id(order.number)),
+        ("Version", "1.1.0"),
+    )
+    items = "".join(
+        f"<Item>{_item(code, name, fen(sign_of * value))}</Item>"
+        for code, name, value in receipt_lines(order)
+    )
+    data = f"<Main>{_main(options, order, check_code, at)}</Main><Details>{items}</Details>"
+    text = f"<Header>{header}</Header><EInvoiceData>{data}<AuxDetails/></EInvoiceData>"
+    if not writable(text):
+        raise InvalidBill("the receipt holds a character that cannot be sent", field="items")
+    return text.encode("utf-8")
+
+
+def receipt_lines(order: ReceiptOrder) -> list[Line]:
+    """Return what the receipt lists; the lines sum to its amount.
+
+    What was refunded before is taken off the last lines first; a surplus that people accepted gets
+    a line of its own.
+    """
+    bill = order.bill
+    lines: list[Line] = [(i.item_code, i.name, i.amount_fen) for i in merged_items(bill.items)]
+    if bill.delay_fen:
+        lines.append((lines[0][0], "滞纳金", bill.delay_fen))
+    over = sum(line[2] for line in lines) - order.amount_fen
+    if over < 0:
+        lines.append((lines[0][0], "多缴款项", fen(-over)))
+    while over > 0 and lines:
+        code, name, value = lines.pop()
+        if value > over:
+            lines.append((code, name, fen(value - over)))
+        over -= min(value, over)
+    return lines
+
+
+def _main(options: AgencyOptions, order: ReceiptOrder, check_code: str, at: datetime) -> str:
+    bill, local, red = order.bill, beijing(at), order.red_of
+    due = -order.amount_fen if red else order.amount_fen
+    party = _xml(
+        ("InvoicingPartyCode", options.agency_code),
+        ("InvoicingPartyName", options.agency_name),
+        ("RecName", options.account_name),
+        ("RecAcct", bill.account),
+        ("RecOpBk", options.account_bank),
+    )
+    payer = _xml(
+        ("PayerPartyType", "2" if bill.payer.credit_code else "1"),
+        ("PayerPartyCode", bill.payer.credit_code),
+        ("PayerPartyName", bill.payer.name),
+        ("PayerAcct", ""),
+        ("PayerOpBk", ""),
+    )
+    related = _xml(
+        ("RelatedInvoiceCode", red.code if red else ""),
+        ("RelatedInvoiceNumber", red.number if red else ""),
+        ("PayCode", bill.pay_code),
+    )
+    opening = _xml(
+        ("EInvoiceName", options.receipt_type_name),
+        ("EInvoiceCode", order.number.code),
+        ("EInvoiceNumber", order.number.number),
+        ("RandomNumber", check_code),
+        ("EInvoiceSpecimenCode", order.number.code[:6]),
+        ("SupervisorAreaCode", options.division),
+        ("TotalAmount", format_yuan(fen(due))),
+        ("IssueDate", f"{local:%Y%m%d}"),
+        ("IssueTime", f"{local:%H:%M:%S}"),
+    )
+    closing = _xml(
+        ("PayMode", order.channel_raw),
+        ("BizCode", bill.pay_code),
+        ("CurrencyType", "CNY"),
+        ("ExchangeRate", "1"),
+        ("Remark", ""),
+        ("HandlingPerson", options.receipt_operator),
+        ("Checker", options.receipt_operator),
+        ("SupervisorRemark", ""),
+    )
+    return (
+        f"{opening}<InvoicingParty>{party}</InvoicingParty><PayerParty>{payer}</PayerParty>"
+        f"{closing}<MainExt>{related}</MainExt>"
+    )
+
+
+def _item(code: str, name: str, value: Fen) -> str:
+    return _xml(
+        ("ItemCode", code),
+        ("ItemName", name),
+        ("ItemQuantity", "1"),
+        ("ItemUnit", "次"),
+        ("ItemStd", format_yuan(value)),
+        ("ItemAmount", format_yuan(value)),
+        ("ItemRemark", ""),
+        ("ItemExt", ""),
+    )
+
+
+def _xml(*fields: tuple[str, str]) -> str:
+    return "".join(f"<{name}>{escape(value)}</{name}>" for name, value in fields)
+
+
+def read_number(information: str, code: str) -> ReceiptNumber:
+    """Read Information of the answer to 8999: ten digits. Raises BadFrame."""
+    try:
+        return ReceiptNumber(code, information)
+    except ValueError:
+        raise BadFrame("the receipt number is malformed") from None
+
+
+def read_issued(voucher: Mapping[str, str], order: ReceiptOrder, check_code: str) -> IssuedReceipt:
+    """Read the answer to 8981 that says ok. Raises BadFrame."""
+    said = voucher.get("Issue_Date", "")
+    url = voucher.get("Invoice_Url", "")
+    return IssuedReceipt(
+        number=order.number,
+        check_code=check_code,
+        amount_fen=order.amount_fen,
+        issued_at=_issued_at(said),
+        url=url if url.startswith(("http://", "https://")) and len(url) <= 500 else "",
+    )
+
+
+def _issued_at(said: str) -> datetime | None:
+    if not said:
+        return None
+    return moment(said[:8], said[8:] or "000000")
+
+
+def read_found(text: str) -> IssuedReceipt | None:
+    """Read Hold2 of 5997 (OURS): ``code|number|check code|yyyyMMddHHmmss|amount``, empty for none.
+
+    A red receipt's amount is given without its sign. Raises BadFrame.
+    """
+    if not text:
+        return None
+    parts = text.split("|")
+    if len(parts) != 5:
+        raise BadFrame("Hold2 does not describe a receipt")
+    code, number, check_code, at, value = parts
+    if not (check_code.isascii() and check_code.isalnum() and len(check_code) <= 20):
+        raise BadFrame("the check code is malformed")
+    return IssuedReceipt(
+        number=read_number(number, code),
+        check_code=check_code,
+        amount_fen=amount({"Amt": value}, "Amt"),
+        issued_at=_issued_at(at),
+    )
+
+
+def read_content(voucher: Mapping[str, str]) -> bytes:
+    """Return the file of the answer to 8982. Raises BadFrame."""
+    text = voucher.get("Invoicefiledata", "")
+    try:
+        content = base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise BadFrame("Invoicefiledata is not Base64") from None
+    if not content:
+        raise BadFrame("Invoicefiledata is empty")
+    return content
