@@ -214,12 +214,12 @@ async def test_a_worker_outlives_its_database(database: Database, frozen_clock) 
     back = asyncio.Event()
 
     class AwayAtFirst(SqlWorks):
-        def begin(self):
+        def begin(self, *, whole: bool = False):
             if failing:
                 failing.pop()
                 raise DatabaseUnavailable
             back.set()
-            return super().begin()
+            return super().begin(whole=whole)
 
     works = AwayAtFirst(database, frozen_clock, RandomIds(frozen_clock))
     bench = Bench(works, effect)
