@@ -13,7 +13,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.kit.deadline import deadline
-from adapters.kit.kit import ByteReader
 from adapters.kit.telemetry import Outcome, trace_id
 from kernel.errors import (
     UpstreamAuthFailed,
@@ -353,51 +352,3 @@ async def test_a_cancelled_call_says_nothing_about_the_upstream() -> None:
                 await task
         assert c.client.breakers["pay"] == "closed"
     assert {record.outcome for record in c.records} == {Outcome.CANCELLED}
-
-
-async def _framed(reader: ByteReader) -> bytes:
-    return await reader.exactly(int(await reader.exactly(4)))
-
-
-@pytest.mark.parametrize(
-    ("answer", "close", "safe", "unsafe"),
-    [
-        (b"0005hel", True, UpstreamProtocolError, UpstreamOutcomeUnknown),
-        (b"", True, UpstreamUnavailable, UpstreamOutcomeUnknown),
-        (b"", False, UpstreamUnavailable, UpstreamOutcomeUnknown),
-        (b"9999", False, UpstreamProtocolError, UpstreamOutcomeUnknown),
-    ],
-)
-async def test_tcp_answers_that_are_none(
-    answer: bytes, close: bool, safe: type[UpstreamError], unsafe: type[UpstreamError]
-) -> None:
-    async def script(head: bytes, reader: StreamReader, writer: StreamWriter) -> None:
-        writer.write(answer)
-        if close:
-            writer.close()
-        else:
-            await silent(head, reader, writer)
-
-    operations = {
-        "ask": {"safe": True, "read_ms": 200, "connect_ms": 100, "answer_bytes": 5000},
-        "pay": {"read_ms": 200, "connect_ms": 100, "answer_bytes": 5000},
-    }
-    async with upstream(script) as up, client(up.port, tcp=True, operations=operations) as c:
-        for operation, kind in (("ask", safe), ("pay", unsafe)):
-            with pytest.raises(UpstreamError) as caught:
-                await c.client.exchange(operation, b"frame\r\n\r\n", _framed)
-            assert type(caught.value) is kind
-
-
-async def test_tcp_exchange() -> None:
-    async def slowly(_head: bytes, _reader: StreamReader, writer: StreamWriter) -> None:
-        for piece in (b"00", b"05he", b"llo"):
-            writer.write(piece)
-            await asyncio.sleep(0.01)
-
-    async with upstream(slowly) as up, client(up.port, tcp=True) as c:
-        assert await c.client.exchange("pay", b"frame\r\n\r\n", _framed) == b"hello"
-    assert up.heads == [b"frame\r\n\r\n"]
-    async with client(up.port, tcp=True) as c:
-        with pytest.raises(UpstreamUnavailable):
-            await c.client.exchange("pay", b"frame\r\n\r\n", _framed)
