@@ -13,6 +13,7 @@ import e_license
 import e_seal
 import identity
 import payments
+from gateway.cases.bill_lookup import BillLookup
 from gateway.cases.desk import DeskService
 from gateway.cases.fees import FeeService
 from gateway.cases.materials import MaterialService
@@ -20,6 +21,7 @@ from gateway.cases.papers import PaperService
 from gateway.cases.service import CaseService
 from gateway.catalog.service import CatalogService
 from gateway.settings import Settings
+from gateway.worker.refusals import Refusals
 from kernel.clock import Clock
 from kernel.db.engine import Database
 from kernel.db.events import EventLog
@@ -76,7 +78,9 @@ class Container:
     materials: MaterialService
     desk: DeskService
     fees: FeeService
+    lookup: BillLookup
     papers: PaperService
+    refusals: Refusals
     upstreams: Mapping[str, Upstream]
     trace_id: ContextVar[str]
     """Id of the request being served; upstream calls carry it on."""

@@ -16,13 +16,16 @@ from gateway.api.v1 import (
     auth,
     cases,
     documents,
+    event_stream,
     events,
     items,
     materials,
+    payables,
     payments,
     public_documents,
     seal_acts,
     staff,
+    staff_payments,
     verification,
 )
 from gateway.container import Container
@@ -40,11 +43,14 @@ _ROUTERS: Final = (
     cases.router,
     materials.router,
     payments.router,
+    payables.router,
     documents.router,
     public_documents.router,
     verification.router,
     events.router,
+    event_stream.router,
     staff.router,
+    staff_payments.router,
     seal_acts.router,
 )
 

@@ -99,6 +99,8 @@ class StaffRole(StrEnum):
     """运维人员."""
     AUDITOR = "AUDITOR"
     """审计人员."""
+    FINANCE = "FINANCE"
+    """财务人员."""
 
 
 class LoginState(StrEnum):

@@ -16,6 +16,7 @@ from e_seal.repository import SqlActs
 from e_seal.service import SealService
 from gateway.bootstrap.trust import trust_of
 from gateway.bootstrap.upstreams import ConnectedUpstream, connect_all, listener_of, of_port
+from gateway.cases.bill_lookup import BillLookup
 from gateway.cases.desk import DeskService
 from gateway.cases.document_repository import SqlDocumentRepository
 from gateway.cases.fees import FeeService
@@ -31,6 +32,7 @@ from gateway.catalog.service import CatalogService
 from gateway.container import Container
 from gateway.settings import BadSettings, Settings
 from gateway.worker.pushes import push_receiver
+from gateway.worker.refusals import Refusals
 from identity.repository import SqlRepository as SqlIdentityRepository
 from identity.service import IdentityKeys, IdentityService
 from kernel.clock import Clock, SystemClock
@@ -85,7 +87,11 @@ def build(
     connected = connect_all(settings.adapters, clock=clock, ids=ids, telemetry=telemetry)
     ground = _Ground(settings, clock, ids, works, cipher, index_key, connected)
     licences, payments, seals = _licences(ground), _payments(ground), _seals(ground)
-    receive = push_receiver(payments, works, settings.payments.upstream)
+    refusals, source = Refusals(works, clock), settings.payments.upstream
+    receive = push_receiver(payments, works, refusals, source)
+
+    async def refuse(raw: bytes, reason: str) -> None:
+        await refusals.keep(source, raw, reason)
 
     async def close() -> None:
         for one in connected.values():
@@ -109,7 +115,8 @@ def build(
         upstreams={name: ConnectedUpstream(one, clock) for name, one in connected.items()},
         trace_id=trace_id,
         deadline=deadline,
-        listen=listener_of(connected[settings.payments.upstream], receive),
+        refusals=refusals,
+        listen=listener_of(connected[source], receive, refuse),
         close=close,
     )
 
@@ -182,6 +189,7 @@ def _acceptance(
         "materials": MaterialService(repository=cases, licences=licences, ids=ids, **timed),
         "desk": DeskService(repository=cases, orders=orders, **timed),
         "fees": FeeService(collector=payments, **about),
+        "lookup": BillLookup(payments, clock),
         "papers": PaperService(
             repository=documents,
             seals=seals,

@@ -20,6 +20,7 @@ from kernel.clock import Clock
 from kernel.ids import IdSource
 
 OnPush = Callable[[bytes], Awaitable[bytes]]
+OnRefused = Callable[[bytes, str], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,15 @@ def of_port(connected: Mapping[str, Connected], port: str) -> dict[str, Any]:
     return {name: one.provider for name, one in connected.items() if one.manifest.port == port}
 
 
-def listener_of(connected: Connected, on_push: OnPush) -> Callable[[], Awaitable[Any]] | None:
+def listener_of(
+    connected: Connected, on_push: OnPush, on_refused: OnRefused
+) -> Callable[[], Awaitable[Any]] | None:
     """Return how to start listening for what this upstream pushes; None when it pushes nothing."""
     package = type(connected.provider).__module__.rpartition(".")[0]
     name = f"{package}.listener"
     if not connected.manifest.callbacks or importlib.util.find_spec(name) is None:
         return None
-    listener = importlib.import_module(name).PushListener(on_push)
+    listener = importlib.import_module(name).PushListener(on_push, on_refused=on_refused)
     options: Any = connected.options
 
     async def listen() -> Any:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import payments
 from gateway.cases import translate
 from gateway.cases.errors import NoFeeDue
-from gateway.cases.model import Case, CaseState
+from gateway.cases.model import Case, CaseLine, CaseState
 from gateway.cases.mover import CaseMover
 from gateway.catalog.service import CatalogService
 from kernel.work import WorkSource
 
-_CLOSED: Final = frozenset({payments.PayState.VOIDED, payments.PayState.EXPIRED})
+_S: Final = payments.PayState
+OVER: Final = frozenset({_S.VOIDED, _S.EXPIRED, _S.REVERSED})
+"""A bill in one of these is never paid under its code again: the fee is billed anew."""
+PAYABLE: Final = frozenset({_S.ISSUING, _S.PENDING, _S.PAYING})
+_LIVE: Final = PAYABLE | {_S.VOIDING}
 
 
 class FeeService:
@@ -33,7 +38,7 @@ class FeeService:
         self._works = works
 
     async def bill(self, case_id: str) -> payments.Bill | None:
-        """Raise the case's one bill and try to issue it; None when nothing is due any more.
+        """Raise the case's bill and try to issue it; None when nothing is due any more.
 
         Repeating it returns the same bill. No upstream error: an unissued bill stays ISSUING.
         """
@@ -62,14 +67,40 @@ class FeeService:
             case = await self._mover.own(work, case_id, owner, lock=False)
         return await self._payments.by_reference(case.case_id)
 
-    async def settle(self, case_id: str, bill_id: str) -> None:
-        """Move a case on when its bill is paid, or can be paid no more; else change nothing.
+    async def bill_of(self, case_id: str, bill_id: str, owner: str) -> payments.Bill:
+        """Return one bill of the case to its owner. Raises CaseNotFound, BillNotFound."""
+        for bill in await self.bills(case_id, owner):
+            if bill.bill_id == bill_id:
+                return bill
+        raise payments.BillNotFound("no such bill of this case")
 
-        Without the money the department may refuse, but not grant.
+    async def void(self, case_id: str, bill_id: str, owner: str) -> payments.Bill:
+        """Void a bill on its payer's wish; what the upstream says decides, so it may be PAID.
+
+        The fee is still due: asking to pay again makes a new bill. Raises CaseNotFound,
+        BillNotFound, BillNotReady, or the upstream's error when it cannot even be asked.
         """
-        bill = await self._payments.get(bill_id)
-        paid = bill.pay is payments.PayState.PAID
-        if not paid and bill.pay not in _CLOSED:
+        bill = await self.bill_of(case_id, bill_id, owner)
+        return await self._payments.void(bill.bill_id, f"citizen:{owner}")
+
+    async def payables(self, line: CaseLine) -> Sequence[payments.Bill]:
+        """Return the bills of a case that can be paid now."""
+        if line.state is not CaseState.AWAITING_PAYMENT:
+            return []
+        bills = await self._payments.by_reference(line.case_id)
+        return [bill for bill in bills if bill.pay in PAYABLE]
+
+    async def settle(self, case_id: str, bill_id: str) -> None:
+        """Move a case on when its bill is paid, or none can be paid any more; else change nothing.
+
+        Without the money the department may refuse, but not grant. Once it is there, another bill
+        of the case that could still be paid is voided: nobody pays a fee twice.
+        """
+        bills = await self._payments.by_reference(case_id)
+        paid = any(bill.bill_id == bill_id and bill.pay is _S.PAID for bill in bills)
+        live = [bill for bill in bills if bill.bill_id != bill_id and bill.pay in _LIVE]
+        over = not live and all(bill.pay in OVER for bill in bills)
+        if not paid and not over:
             return
         async with self._works.begin() as work:
             case = await self._mover.load(work, case_id)
@@ -82,6 +113,8 @@ class FeeService:
                     changes={"fee_paid": paid},
                     data={"paid": paid},
                 )
+        for other in live:
+            await self._payments.void(other.bill_id)
 
     async def void_bills(self, case_id: str) -> None:
         """Void what a withdrawn case has not paid. Raises BillNotReady and the upstream errors."""
@@ -90,7 +123,12 @@ class FeeService:
 
     async def _raise(self, case: Case) -> payments.Bill:
         item = await self._catalog.get(case.item_code)
-        raised = await self._payments.raise_bill(translate.order_of(case, item))
+        order = translate.order_of(case, item)
+        over = [b for b in await self._payments.by_reference(case.case_id) if b.pay in OVER]
+        if over:
+            # Counted, so that two who ask at the same time name the same business key.
+            order = replace(order, fee_version=f"{order.fee_version}.{len(over)}")
+        raised = await self._payments.raise_bill(order)
         if isinstance(raised, payments.NoFeeDue):
             raise NoFeeDue("the fee is zero")
         return await self._payments.issue(raised.bill_id)

@@ -17,10 +17,11 @@ SNAPSHOT = Path(__file__).parents[2] / "docs" / "openapi.json"
 REWRITE = "python -m tests.api.test_openapi"
 METHODS = {"get", "put", "post", "delete", "patch"}
 WRITES = {"put", "post", "delete", "patch"}
-KEYLESS = {"/v1/auth/token", "/v1/auth/logout", "/v1/prechecks", "/v1/documents:verify"}
+KEYLESS = {"/v1/auth/token", "/v1/auth/logout", "/v1/prechecks"}
+KEYLESS |= {"/v1/documents:verify", "/v1/public/bills:lookup"}
 """Writes that may be repeated without a key: they create nothing."""
 BODYLESS = {"submit", "withdraw", "discard", "collect", "payments", "logout"}
-BODYLESS |= {"receive", "accept", "take"}
+BODYLESS |= {"receive", "accept", "take", "void"}
 
 Operation = tuple[str, str, dict[str, Any]]
 

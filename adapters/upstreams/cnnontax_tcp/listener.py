@@ -16,6 +16,9 @@ from adapters.upstreams.cnnontax_tcp.wire import PREFIX, BadFrame, frame_length
 OnPush = Callable[[bytes], Awaitable[bytes]]
 """Gets a complete frame, stores it, and returns the answer frame; an exception means no answer."""
 
+OnRefused = Callable[[bytes, str], Awaitable[None]]
+"""Gets what arrived of bytes that are no frame, and why; it keeps a trace of them."""
+
 _BUFFER: Final = 16 * 1024
 
 _log = structlog.get_logger("cnnontax.listener")
@@ -37,8 +40,15 @@ class Limits:
 class PushListener:
     """A TCP server for 5996 pushes; memory and time per peer are bounded."""
 
-    def __init__(self, on_push: OnPush, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        on_push: OnPush,
+        limits: Limits | None = None,
+        *,
+        on_refused: OnRefused | None = None,
+    ) -> None:
         self._on_push = on_push
+        self._on_refused = on_refused
         self._limits = limits or Limits()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
@@ -91,19 +101,33 @@ class PushListener:
                     await writer.wait_closed()
 
     async def _frame(self, reader: StreamReader) -> bytes | None:
+        prefix = b""
         try:
             async with asyncio.timeout(self._limits.frame_seconds):
                 prefix = await reader.readexactly(PREFIX)
                 total = frame_length(prefix, self._limits.frame_bytes)
                 return prefix + await reader.readexactly(total - PREFIX)
         except asyncio.IncompleteReadError as exc:
-            if exc.partial:
-                _log.warning("push_frame_broken_off", received=len(exc.partial))
+            if prefix or exc.partial:
+                await self._refuse(prefix + exc.partial, "90003: the frame was broken off")
             return None
         except BadFrame as exc:
             # Where the frame ends is unknown, so nothing that follows can be trusted either.
-            _log.warning("push_frame_refused", detail=str(exc))
+            await self._refuse(prefix, f"{exc.code}: {exc}")
             return None
+        except TimeoutError:
+            if prefix:
+                await self._refuse(prefix, "90003: the frame was not complete in time")
+            raise
+
+    async def _refuse(self, received: bytes, reason: str) -> None:
+        _log.warning("push_frame_refused", detail=reason, received=len(received))
+        if self._on_refused is None:
+            return
+        try:
+            await self._on_refused(received, reason)
+        except Exception as exc:  # noqa: BLE001 - the edge of the process
+            _log.error("push_trace_not_kept", error=type(exc).__name__)
 
     async def _answer(self, raw: bytes, writer: StreamWriter) -> bool:
         try:

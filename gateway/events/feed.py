@@ -1,0 +1,96 @@
+"""Wakes everybody in this process who waits for new events, with one watcher for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from kernel.db.errors import DatabaseBusy, DatabaseUnavailable
+from kernel.db.events import EventLog
+from kernel.db.wake import listening
+from kernel.db.work import SqlWorks
+
+_log = structlog.get_logger("events")
+POLL_SECONDS: Final = 0.5
+"""How often a file is looked at, which no notification reaches from other processes (OURS)."""
+NET_SECONDS: Final = 10.0
+"""How often PostgreSQL is looked at although it notifies (OURS)."""
+_AT_ONCE: Final = 1000
+
+
+class Subscription:
+    """One waiting reader."""
+
+    def __init__(self) -> None:
+        self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        """Let the reader look again."""
+        self._news.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Return whether there may be news; False after ``seconds`` without any."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        woken = self._news.is_set()
+        self._news.clear()
+        return woken
+
+
+class EventFeed:
+    """Knows when to look for events; the watcher runs only while somebody is subscribed.
+
+    Commits of this process wake at once. Those of others come through PostgreSQL's notifications,
+    or are found by looking at the file twice a second.
+    """
+
+    def __init__(self, works: SqlWorks, events: EventLog) -> None:
+        self._database = works.database
+        self._works = works
+        self._events = events
+        self._readers: set[Subscription] = set()
+        self._watcher: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def subscribed(self) -> AsyncIterator[Subscription]:
+        """Yield a subscription; the first one starts the watcher and the last one ends it."""
+        reader = Subscription()
+        self._readers.add(reader)
+        if self._watcher is None:
+            self._watcher = asyncio.create_task(self._watch())
+        try:
+            yield reader
+        finally:
+            self._readers.discard(reader)
+            if not self._readers and self._watcher is not None:
+                self._watcher.cancel()
+                self._watcher = None
+
+    def _wake(self) -> None:
+        for reader in tuple(self._readers):
+            reader.wake()
+
+    async def _watch(self) -> None:
+        notified = self._database.dialect == "postgresql"
+        async with AsyncExitStack() as stack:
+            stack.callback(self._works.on_commit("event", self._wake))
+            await stack.enter_async_context(listening(self._database, "event", self._wake))
+            seen = await self._events.last_position()
+            # What was written before anybody watched is for the readers to find.
+            self._wake()
+            while True:
+                await asyncio.sleep(NET_SECONDS if notified else POLL_SECONDS)
+                try:
+                    fresh = await self._events.read_after(seen, _AT_ONCE)
+                except (DatabaseUnavailable, DatabaseBusy, SQLAlchemyError, OSError) as exc:
+                    _log.warning("events_not_readable", reason=type(exc).__name__)
+                    continue
+                if fresh:
+                    seen = fresh[-1].position or seen
+                    self._wake()
