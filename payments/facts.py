@@ -41,7 +41,8 @@ def judge(bill: Bill, attempts: Sequence[Attempt], fact: PaymentFact) -> Outcome
         return _judge_again(bill, attempts, fact)
     if fact.account and bill.account and fact.account != bill.account:
         return Outcome.ACCOUNT_MISMATCH
-    if not fits(bill, fact):
+    going_back = _suspended(attempts, fact)
+    if not fits(bill, fact) or (going_back and going_back.reserved_fen):
         return Outcome.AMOUNT_MISMATCH
     if not fact.tra_no and bill.exceptions & _MISMATCH:
         # A status query repeats what is due, not what was paid: it cannot settle a contradiction.
@@ -70,8 +71,11 @@ def _judge_again(bill: Bill, attempts: Sequence[Attempt], fact: PaymentFact) -> 
         return Outcome.CONFIRMED
     for attempt in attempts:
         if attempt.state in _TAKEN and attempt.tra_no == fact.tra_no:
-            same = attempt.amount_fen == fact.amount_fen
-            return Outcome.CONFIRMED if same else Outcome.AMOUNT_MISMATCH
+            if attempt.amount_fen == fact.amount_fen:
+                return Outcome.CONFIRMED
+            suspended = attempt.state is AttemptState.SUSPENDED and not attempt.reserved_fen
+            # Suspended money whose amount is told right now came on top of what paid the bill.
+            return Outcome.EXCESS if suspended else Outcome.AMOUNT_MISMATCH
     if bill.pay is PayState.PAID and _unnamed(attempts) is not None:
         # Known so far from a query only, which names no transaction: this fact gives it its number.
         paid = _unnamed(attempts)
@@ -90,7 +94,8 @@ def _unnamed(attempts: Sequence[Attempt]) -> Attempt | None:
 def _suspended(attempts: Sequence[Attempt], fact: PaymentFact) -> Attempt | None:
     """Return the suspended money that this fact names again, with another amount."""
     for attempt in attempts:
-        if attempt.state is AttemptState.SUSPENDED and fact.tra_no == attempt.tra_no:
+        known = fact.tra_no and fact.tra_no == attempt.tra_no
+        if known and attempt.state is AttemptState.SUSPENDED:
             return attempt
     return None
 
@@ -118,11 +123,13 @@ def settled_attempt(
             if opened is None or known or not fact.tra_no:
                 return None
         case Outcome.EXCESS:
-            state = AttemptState.EXCESS_SUCCESS
+            opened, state = _suspended(attempts, fact), AttemptState.EXCESS_SUCCESS
         case Outcome.AMOUNT_MISMATCH | Outcome.ACCOUNT_MISMATCH:
             if not fact.tra_no or bill.pay in {PayState.PAID, PayState.REVERSED}:
                 return None
             opened, state = _suspended(attempts, fact), AttemptState.SUSPENDED
+            if opened and opened.reserved_fen:
+                return None
         case _:
             return None
     base = opened or Attempt(

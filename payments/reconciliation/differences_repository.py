@@ -17,6 +17,8 @@ from payments import tables as p
 from payments.model import MONEY_ATTEMPTS
 from payments.reconciliation import tables as t
 from payments.reconciliation.model import (
+    PAYMENT_KINDS,
+    REFUND_KINDS,
     Difference,
     DifferenceKind,
     DifferenceState,
@@ -51,7 +53,7 @@ class SqlDifferences:
                 a.c.state.in_(_MONEY),
                 a.c.day <= until,
                 _file_is_here(division, a.c.day),
-                ~_covered(DifferenceKind.SHORT, b.c.pay_code, func.coalesce(a.c.tra_no, ""), ""),
+                ~_covered(PAYMENT_KINDS, b.c.pay_code, func.coalesce(a.c.tra_no, ""), ""),
             )
             .order_by(a.c.id)
             .limit(limit)
@@ -82,7 +84,7 @@ class SqlDifferences:
                 r.c.step == str(RefundStep.DONE),
                 r.c.refunded_on <= until,
                 _file_is_here(division, r.c.refunded_on),
-                ~_covered(DifferenceKind.REFUND_SHORT, r.c.pay_code, r.c.tra_no, r.c.refund_no),
+                ~_covered(REFUND_KINDS, r.c.pay_code, r.c.tra_no, r.c.refund_no),
             )
             .order_by(r.c.id)
             .limit(limit)
@@ -211,11 +213,11 @@ def _file_is_here(division: str, day: ColumnElement[Any]) -> ColumnElement[bool]
 
 
 def _covered(
-    kind: DifferenceKind, pay_code: Any, tra_no: Any, refund_no: Any
+    kinds: tuple[DifferenceKind, ...], pay_code: Any, tra_no: Any, refund_no: Any
 ) -> ColumnElement[bool]:
     d = t.difference
     return exists().where(
-        d.c.kind == str(kind),
+        d.c.kind.in_([str(kind) for kind in kinds]),
         d.c.pay_code == pay_code,
         d.c.tra_no == tra_no,
         d.c.refund_no == refund_no,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Final
 
 from kernel.money import Fen
 from payments.model import NOTHING
@@ -48,6 +49,11 @@ class DifferenceKind(StrEnum):
     REFUND_UNKNOWN = "refund_unknown"
     REFUND_AMOUNT = "refund_amount"
     REFUND_SHORT = "refund_short"
+
+
+PAYMENT_KINDS: Final = (DifferenceKind.SHORT, DifferenceKind.AMOUNT, DifferenceKind.DATE)
+"""Kinds that say of a payment of ours that it was not found as it is."""
+REFUND_KINDS: Final = (DifferenceKind.REFUND_SHORT, DifferenceKind.REFUND_AMOUNT)
 
 
 class DifferenceState(StrEnum):

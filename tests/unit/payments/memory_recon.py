@@ -12,6 +12,8 @@ from kernel.work import Move, Work
 from payments.ledger import bill_data
 from payments.model import MONEY_ATTEMPTS, AttemptState, ReconState
 from payments.reconciliation.model import (
+    PAYMENT_KINDS,
+    REFUND_KINDS,
     Books,
     DayReport,
     Difference,
@@ -174,9 +176,9 @@ class MemoryRecon(MemoryRoom):
         files = self._of(work).recon_files.values()
         return any(f.current and (f.division, f.day) == (division, day) for f in files)
 
-    def _covered(self, work: Work, kind: DifferenceKind, money: Unlisted) -> bool:
+    def _covered(self, work: Work, kinds: tuple[DifferenceKind, ...], money: Unlisted) -> bool:
         return any(
-            d.kind is kind
+            d.kind in kinds
             and (d.pay_code, d.tra_no, d.refund_no)
             == (money.pay_code, money.tra_no, money.refund_no)
             and d.state is not DifferenceState.GONE
@@ -202,7 +204,7 @@ class MemoryRecon(MemoryRoom):
                 a.day or until,
             )
             here = self._file_is_here(work, division, a.day) and money.day <= until
-            if here and not self._covered(work, DifferenceKind.SHORT, money):
+            if here and not self._covered(work, PAYMENT_KINDS, money):
                 found.append(money)
         return found[:limit]
 
@@ -224,7 +226,7 @@ class MemoryRecon(MemoryRoom):
                 r.refunded_on or until + _DAY,
             )
             here = self._file_is_here(work, division, r.refunded_on) and money.day <= until
-            if here and not self._covered(work, DifferenceKind.REFUND_SHORT, money):
+            if here and not self._covered(work, REFUND_KINDS, money):
                 found.append(money)
         return found[:limit]
 
