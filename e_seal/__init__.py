@@ -33,6 +33,9 @@ from e_seal.ofd.reader import read as read_ofd
 from e_seal.ofd.writer import Attachment, Document, TagSchema, doc_id_of, missing_glyphs
 from e_seal.ofd.writer import write as write_ofd
 from e_seal.options import SealOptions
+from e_seal.pdf.errors import PdfError
+from e_seal.pdf.sign import PdfForm, PreparedPdf, embed_pdf, prepare_pdf
+from e_seal.pdf.verify import verify_pdf
 from e_seal.ports import PORT_VERSION, ActRepository, SealProvider, SealStatusSource
 from e_seal.preview import NoSuchPage, render_page
 from e_seal.report import Report, SignatureReport
@@ -71,6 +74,9 @@ __all__ = [
     "OfdDocument",
     "OfdError",
     "Papers",
+    "PdfError",
+    "PdfForm",
+    "PreparedPdf",
     "PublicStatus",
     "Report",
     "Revocation",
@@ -98,9 +104,12 @@ __all__ = [
     "TrustStore",
     "Verdict",
     "doc_id_of",
+    "embed_pdf",
     "missing_glyphs",
+    "prepare_pdf",
     "read_ofd",
     "render_page",
     "verify_ofd",
+    "verify_pdf",
     "write_ofd",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 from xml.etree.ElementTree import Element
 
 from e_seal.asn1.chain import TrustStore
@@ -51,6 +51,30 @@ class Stamp:
     width: float
     height: float
     clip: tuple[float, float, float, float] | None = None
+
+
+class Frozen(Protocol):
+    """A document of any kind that was prepared: what must come back signed."""
+
+    @property
+    def digest(self) -> bytes:
+        """The 32 octets that the province signs."""
+        ...
+
+    @property
+    def property_info(self) -> str:
+        """What is signed along with the digest."""
+        ...
+
+    @property
+    def seal(self) -> bytes:
+        """The seal that was fetched."""
+        ...
+
+    @property
+    def prepared_at(self) -> datetime:
+        """The stated signing time."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -187,7 +211,7 @@ def embed(prepared: PreparedSignature, ses_signature: bytes) -> bytes:
 
 
 def check_response(
-    prepared: PreparedSignature,
+    prepared: Frozen,
     ses_signature: bytes,
     *,
     seal_code: str,

@@ -15,6 +15,14 @@ FINDINGS: Final[Mapping[Code, Text]] = {
         "文件含有危险结构（如重名条目、越界路径、压缩炸弹或 DTD），已拒绝读取。",
         "The file is built dangerously (duplicate or escaping names, bombs, DTDs) and is refused.",
     ),
+    Code.PDF_MALFORMED: Text(
+        "PDF 文件损坏、加密或结构异常，无法核验。",
+        "The PDF is broken, encrypted or oddly built and cannot be verified.",
+    ),
+    Code.BYTE_RANGE_INVALID: Text(
+        "签名的覆盖范围不正确，遗漏了签名值以外的内容。",
+        "The signed ranges leave out more than the signature value.",
+    ),
     Code.NOT_SIGNED: Text("文件没有任何签章。", "The document carries no signature."),
     Code.SES_FORMAT_INVALID: Text(
         "签章数据不符合电子签章的格式。", "The signature value is no well-formed seal signature."
@@ -158,6 +166,10 @@ FINDINGS: Final[Mapping[Code, Text]] = {
     Code.W_SIGNATURE_TYPE: Text(
         "签名列表中的类型与签名值的种类不同。",
         "The list of signatures states another type than the value has.",
+    ),
+    Code.W_LATER_REVISION: Text(
+        "该签章之后文件又有更新，更新内容由后一签章确认。",
+        "The file was updated after this signature; a later signature covers the update.",
     ),
     Code.W_ENTRY_UNSIGNED: Text(
         "文件包中有不显示、也没有被签署的条目。",
