@@ -35,7 +35,8 @@ _FOOT: Final = 15.0
 _LINES_ALONG: Final = 3
 _CODE_SIDE: Final = 25.0
 _CODE_GAP: Final = 4.0
-_CAPTION_GAP: Final = 1.5
+_CAPTION_GAP: Final = 2.4
+"""Four modules of a code of 45 stay white around it (ISO/IEC 18004)."""
 _DATE_INDENT: Final = 4
 """Characters between the date and the right edge (GB/T 9704-2012, 7.3.5.1)."""
 
