@@ -8,7 +8,7 @@ from datetime import date
 from typing import Final, Protocol, TypeVar
 
 from adapters.dialects.cfx import BadFrame, Head, Message, read_xml, write_voucher, write_xml
-from adapters.kit.cfx import bills, files, receipts, recon, refunds, results
+from adapters.kit.cfx import bills, einvoice, files, receipts, recon, refunds, results
 from adapters.kit.cfx.options import AgencyOptions
 from adapters.kit.checks.layers import Check, Layer
 from adapters.kit.kit import Kit
@@ -147,9 +147,9 @@ class Agency:
 
     async def issue_receipt(self, order: ReceiptOrder) -> IssuedReceipt:
         now = self._kit.clock.now()
-        check_code = receipts.check_code_from(self._kit.ids.secret())
-        data = receipts.invoice_data(self._chosen, order, check_code, now)
-        signature = receipts.sign(self._key(), data)
+        check_code = einvoice.check_code_from(self._kit.ids.secret())
+        data = einvoice.invoice_data(self._chosen, order, check_code, now)
+        signature = einvoice.sign(self._key(), data)
         fields = receipts.issue_fields(self._chosen, order, data, signature, now)
         voucher = await self._ask("issue_receipt", "8981", fields)
         return self._read("issue_receipt", lambda: receipts.read_issued(voucher, order, check_code))

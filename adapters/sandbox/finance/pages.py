@@ -178,8 +178,9 @@ class Pages:
         return JSONResponse(counts)
 
     async def one_bill(self, request: Request) -> Response:
-        """Answer everything about one bill but the payer."""
+        """Answer everything about one bill but the payer, by pay code or the agency's number."""
         code = request.path_params["code"]
+        code = self._office.store.get("order", code) or code
         bill = self._office.books.bill(code)
         if bill is None:
             return JSONResponse({"error": "unknown pay code"}, 404)
