@@ -105,6 +105,9 @@ class DeskService:
         """Take an accepted case into review (审查). Raises CaseNotFound, IllegalTransition."""
         async with self._works.begin() as work:
             case = await self._mover.in_scope(work, case_id, scope)
+            # From where a fee is awaited only the money, or the bill's end, leads back here.
+            if case.state is not CaseState.ACCEPTED:
+                self._mover.refuse(case, CaseState.REVIEWING)
             return await self._mover.move(work, case, CaseState.REVIEWING, scope.actor)
 
     async def review(self, case_id: str, scope: StaffScope, opinion: Opinion, remark: str) -> Case:
