@@ -25,7 +25,6 @@ with structlog.contextvars.bound_contextvars(trace_id="{TRACE}"):
     foreign.warning("with extra", extra={{{{"mobile": "{MOBILE}", "code": "late"}}}})
     own.debug("not shown")
     logging.getLogger("httpx").info("GET http://upstream/?ticket=ST-1")
-    logging.getLogger("fontTools.subset").info("glyphs retained")
     try:
         raise ValueError("{ID_NUMBER} {MOBILE}")
     except ValueError:
