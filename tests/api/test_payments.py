@@ -69,7 +69,9 @@ async def test_duplicated_news_pays_once(any_world: World):
     case = await citizen.case(case_id)
     assert (case["state"], case["fee_paid"]) == ("REVIEWING", True)
     paid = await bill_of(citizen, case_id)
-    assert (paid["status"], paid["exceptions"]) == ("paid", [])
+    # The worker may have fetched the receipt already.
+    assert paid["status"] in {"paid", "receipted"}
+    assert paid["exceptions"] == []
     events = ok(await citizen.get(f"/v1/cases/{case_id}/timeline"))
     assert [e["type"] for e in events].count("case.payment_settled") == 1
 
