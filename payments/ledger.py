@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from kernel.clock import Clock
 from kernel.money import Fen
@@ -20,7 +20,7 @@ from payments.model import (
     ReceiptState,
     ReconState,
 )
-from payments.states import FUND, PAY, RECEIPT, RECON, public_status
+from payments.states import FUND, PAY, RECEIPT, RECON, Axes, public_status
 from payments.stores import BillRepository
 
 RAISED: Final = "payments.bill_raised"
@@ -160,7 +160,22 @@ def _move(
     )
 
 
-def bill_data(bill: Bill) -> dict[str, Json]:
+class Told(Axes, Protocol):
+    """The parts of a bill that events tell."""
+
+    @property
+    def bill_id(self) -> str: ...
+    @property
+    def fee_version(self) -> str: ...
+    @property
+    def amount_fen(self) -> Fen: ...
+    @property
+    def recon(self) -> ReconState: ...
+    @property
+    def exceptions(self) -> frozenset[BillException]: ...
+
+
+def bill_data(bill: Told) -> dict[str, Json]:
     """Return what events tell of a bill: no personal data."""
     exceptions: list[Json] = [str(flag) for flag in sorted(bill.exceptions)]
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from kernel.clock import BEIJING
@@ -26,8 +27,14 @@ def read_moment(day: str, clock: str) -> datetime:
     """
     if _TIME.fullmatch(clock) is None:
         raise ValueError("not a time of day")
+    midnight = _midnight(day)
+    hour, minute, second = int(clock[:2]), int(clock[2:4]), int(clock[4:])
+    if clock != "240000" and (hour > 23 or minute > 59 or second > 59):
+        raise ValueError("not a time of day")
+    return midnight + timedelta(hours=hour, minutes=minute, seconds=second)
+
+
+@lru_cache(maxsize=64)
+def _midnight(day: str) -> datetime:
     start = read_day(day)
-    whole = clock == "240000"
-    hour, minute, second = (0, 0, 0) if whole else (int(clock[n : n + 2]) for n in (0, 2, 4))
-    at = datetime(start.year, start.month, start.day, hour, minute, second, tzinfo=BEIJING)
-    return (at + timedelta(days=int(whole))).astimezone(UTC)
+    return datetime(start.year, start.month, start.day, tzinfo=BEIJING).astimezone(UTC)

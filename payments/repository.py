@@ -118,7 +118,7 @@ class SqlBills(SqlFacts, SqlReceipts, SqlRefunds, SqlRulings, SqlRecon, SqlDiffe
         statement = (
             select(t.bill)
             .where(t.bill.c.exceptions != "")
-            .order_by(t.bill.c.updated_at.desc(), t.bill.c.id.desc())
+            .order_by(t.bill.c.id.desc())
             .limit(limit)
         )
         return await self._bills(work, statement)

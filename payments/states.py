@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from kernel.errors import Text
 from kernel.states import StateTable
 from payments.model import (
-    Bill,
     FundState,
     PayState,
     PublicStatus,
@@ -170,7 +169,20 @@ LABELS: Final[Mapping[PublicStatus, Text]] = {
 }
 
 
-def public_status(bill: Bill) -> PublicStatus:
+class Axes(Protocol):
+    """The axes that the public status is derived from."""
+
+    @property
+    def pay(self) -> PayState: ...
+    @property
+    def fund(self) -> FundState: ...
+    @property
+    def receipt(self) -> ReceiptState: ...
+    @property
+    def refund(self) -> RefundState: ...
+
+
+def public_status(bill: Axes) -> PublicStatus:
     """Return the status that portals show: the first axis that has something final to say."""
     if bill.refund is RefundState.FULL:
         return PublicStatus.REFUNDED

@@ -46,7 +46,7 @@ class BillRepository(Protocol):
         ...
 
     async def flagged(self, work: Work, limit: int) -> Sequence[Bill]:
-        """Return bills with exceptions, the latest change first."""
+        """Return bills with exceptions, the newest bill first."""
         ...
 
     async def attempts(self, work: Work, bill_id: str) -> Sequence[Attempt]:

@@ -81,7 +81,7 @@ bill: Final = Table(
     ),
     Index(
         "ix_payments_bill_flagged",
-        "updated_at",
+        "id",
         postgresql_where=sql("exceptions <> ''"),
         sqlite_where=sql("exceptions <> ''"),
     ),

@@ -1,18 +1,49 @@
-"""Writes many state changes at once: history and events in a few statements, numbered densely."""
+"""Writes many rows at once: copied in on PostgreSQL, and state changes with their events."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-from sqlalchemy import insert
+from sqlalchemy import JSON, Table, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.db.base import upsert
+from kernel.db.engine import is_postgresql
 from kernel.db.tables import event_counters, events, history
 from kernel.db.work import sql_work
 from kernel.work import Move, Work
 
-_CHUNK = 1000
+_CHUNK: Final = 5000
+
+
+async def insert_many(
+    conn: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Insert rows that all name the same columns; thousands of them in about a second.
+
+    Raises AlreadyExists, when the unit ends at the latest, for a broken unique constraint.
+    """
+    if not rows:
+        return
+    if not is_postgresql(conn):
+        await conn.execute(insert(table), list(rows))
+        return
+    # The driver begins the transaction with the first statement, and COPY is none to it.
+    await conn.execute(select(1))
+    names = list(rows[0])
+    raw: Any = (await conn.get_raw_connection()).driver_connection
+    documents = {name for name in names if isinstance(table.c[name].type, JSON)}
+    records = [
+        tuple(
+            json.dumps(row[name], ensure_ascii=False) if name in documents else row[name]
+            for name in names
+        )
+        for row in rows
+    ]
+    await raw.copy_records_to_table(table.name, records=records, columns=names)
 
 
 async def moved_many(work: Work, moves: Sequence[Move]) -> None:
@@ -34,13 +65,12 @@ async def _chunk(work: Work, moves: Sequence[Move]) -> None:
     counters = upsert(conn, event_counters)
     # In one order everywhere, so that two of these never wait for each other.
     rows = [{"reference": name, "value": wanted[name]} for name in sorted(wanted)]
-    counted = counters.values(rows).on_conflict_do_update(
+    counted = counters.on_conflict_do_update(
         index_elements=["reference"],
         set_={"value": event_counters.c.value + counters.excluded.value},
     )
-    returned = await conn.execute(
-        counted.returning(event_counters.c.reference, event_counters.c.value)
-    )
+    columns = (event_counters.c.reference, event_counters.c.value)
+    returned = await conn.execute(counted.returning(*columns), rows)
     following = {row.reference: row.value - wanted[row.reference] for row in returned}
     told, recorded = [], []
     for move in moves:
@@ -71,5 +101,5 @@ async def _chunk(work: Work, moves: Sequence[Move]) -> None:
                 "at": now,
             }
         )
-    await conn.execute(insert(history), recorded)
-    await conn.execute(insert(events), told)
+    await insert_many(conn, history, recorded)
+    await insert_many(conn, events, told)

@@ -284,6 +284,18 @@ def upgrade() -> None:
             op.f("ck_payments_attempt_refunds"),
             "reserved_fen >= 0 AND (reserved_fen = 0 OR reserved_fen <= amount_fen)",
         )
+    # A bill that is only reconciled keeps every indexed column: no index is written for it.
+    op.drop_index("ix_payments_bill_flagged", table_name="payments_bill")
+    op.create_index(
+        "ix_payments_bill_flagged",
+        "payments_bill",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("exceptions <> ''"),
+        sqlite_where=sa.text("exceptions <> ''"),
+    )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("ALTER TABLE payments_bill SET (fillfactor = 80)")
     op.add_column("kernel_inbox", sa.Column("decoded", Json, nullable=True))
     op.create_index(
         "uq_payments_bill_pay_code",
@@ -366,6 +378,17 @@ def downgrade() -> None:
         batch.drop_column("order_no")
         batch.create_unique_constraint(op.f("uq_payments_bill_pay_code"), ["pay_code"])
     op.drop_column("kernel_inbox", "decoded")
+    op.drop_index("ix_payments_bill_flagged", table_name="payments_bill")
+    op.create_index(
+        "ix_payments_bill_flagged",
+        "payments_bill",
+        ["updated_at"],
+        unique=False,
+        postgresql_where=sa.text("exceptions <> ''"),
+        sqlite_where=sa.text("exceptions <> ''"),
+    )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("ALTER TABLE payments_bill RESET (fillfactor)")
     op.drop_index(
         "ix_payments_attempt_unreconciled",
         table_name="payments_attempt",

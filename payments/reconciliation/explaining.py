@@ -82,9 +82,9 @@ class Explainer:
         self._learner = learner
         self._refunds = refunds
 
-    async def lines(self, file: StoredFile) -> None:
-        """Explain every line of the file that no money of ours matched."""
-        after = 0
+    async def lines(self, file: StoredFile) -> int:
+        """Explain every line of the file that no money of ours matched; return how many."""
+        after = explained = 0
         while True:
             async with self._works.read() as work:
                 page = await self._recon.new_lines(work, file.file_id, after, _PAGE)
@@ -94,8 +94,9 @@ class Explainer:
                 else:
                     await self._refund(file, line)
                 after = line.line_id
+            explained += len(page)
             if len(page) < _PAGE:
-                return
+                return explained
 
     async def _payment(self, file: StoredFile, line: ReconLine) -> None:
         async with self._works.read() as work:

@@ -142,6 +142,9 @@ def _number(text: str) -> int:
 
 
 def _amount(text: str) -> Fen:
+    whole, _, cents = text.partition(".")
+    if len(cents) == 2 and len(whole) <= 15 and text.isascii() and (whole + cents).isdigit():
+        return Fen(int(whole) * 100 + int(cents))
     try:
         return parse_yuan(text)
     except InvalidAmount:

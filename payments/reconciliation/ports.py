@@ -33,7 +33,11 @@ class ReconRepository(Protocol):
         ...
 
     async def add_recon_lines(self, work: Work, file_id: int, lines: Sequence[ReconLine]) -> None:
-        """Store lines; those that are here already are passed over."""
+        """Store lines that are not here yet. Raises AlreadyExists."""
+        ...
+
+    async def recon_line_count(self, work: Work, file_id: int) -> int:
+        """Return how many lines of a file are stored; they come in order."""
         ...
 
     async def make_current(self, work: Work, file: StoredFile) -> StoredFile:

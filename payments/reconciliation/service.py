@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, time, timedelta
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Final
 
 from kernel.clock import beijing, beijing_day
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 
 _DAY: Final = timedelta(days=1)
 _ALARM_AT: Final = time(10, 0)
+_PAGES_AT_ONCE: Final = 2
 _RECONCILED: Final = "payments.day_reconciled"
 _POSSIBLE: Final = {
     DifferenceKind.LONG: {Decision.ADOPT, Decision.ACCEPT, Decision.DISMISS},
@@ -91,9 +93,9 @@ class ReconDesk:
             raise UpstreamUnavailable("the reconciliation file is not published yet")
         file = await self._import(fetched, division, day)
         await self._match(file)
-        await self._explainer.lines(file)
-        # What explaining has booked is tied to its line now.
-        await self._match(file)
+        if await self._explainer.lines(file):
+            # What explaining has booked is tied to its line now.
+            await self._match(file)
         await self._explainer.ours(file)
         async with self._works.begin() as work:
             await self._recon.close_gone(work, file, self._ground.clock.now())
@@ -103,6 +105,14 @@ class ReconDesk:
         return report
 
     async def _import(self, fetched: ReconFile, division: str, day: date) -> StoredFile:
+        sha256 = fetched.sha256.lower()
+        async with self._works.read() as work:
+            current = await self._recon.recon_file(work, division, day)
+        if current is not None and (current.revision, current.sha256) == (
+            fetched.revision,
+            sha256,
+        ):
+            return current
         summary = ntdz.verify(fetched, division, day)
         stored = StoredFile(
             division=division,
@@ -112,11 +122,10 @@ class ReconDesk:
             count=summary.count,
             paid_fen=summary.paid_fen,
             refunded_fen=summary.refunded_fen,
-            sha256=fetched.sha256.lower(),
+            sha256=sha256,
             imported_at=self._ground.clock.now(),
         )
         async with self._works.begin() as work:
-            current = await self._recon.recon_file(work, division, day)
             file = await self._recon.add_recon_file(work, stored)
         if file.sha256 != stored.sha256:
             raise ReconFileInvalid("this revision was sent before with other content")
@@ -124,7 +133,10 @@ class ReconDesk:
             # An older revision is kept and changes nothing.
             return current
         if file.state is FileState.IMPORTING:
-            lines = ntdz.lines(fetched)
+            async with self._works.read() as work:
+                here = await self._recon.recon_line_count(work, file.file_id)
+            # An import that was broken off goes on where it stopped.
+            lines = islice(ntdz.lines(fetched), here, None)
             while page := list(islice(lines, self._ground.options.recon_page)):
                 async with self._works.begin() as work:
                     await self._recon.add_recon_lines(work, file.file_id, page)
@@ -134,12 +146,18 @@ class ReconDesk:
     async def _match(self, file: StoredFile) -> None:
         async with self._works.read() as work:
             ends = await self._recon.line_keys(work, file.file_id, self._ground.options.recon_page)
-        after, now, actor = 0, self._ground.clock.now(), self._ground.upstream
-        for upto in ends:
+        pages = iter(list(pairwise([0, *ends])))
+        # While the database works on one page, this process prepares the other.
+        await asyncio.gather(*(self._match_pages(file, pages) for _ in range(_PAGES_AT_ONCE)))
+
+    async def _match_pages(self, file: StoredFile, pages: Iterator[tuple[int, int]]) -> None:
+        for after, upto in pages:
             async with self._works.begin() as work:
+                now = self._ground.clock.now()
                 await self._recon.match_lines(work, file, after, upto)
-                await self._recon.mark_reconciled(work, file, after, upto, now, actor)
-            after = upto
+                await self._recon.mark_reconciled(
+                    work, file, after, upto, now, self._ground.upstream
+                )
 
     async def report(self, division: str, day: date) -> DayReport:
         """Return the figures of a day; nothing is fetched."""

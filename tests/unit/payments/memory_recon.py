@@ -65,6 +65,9 @@ class MemoryRecon(MemoryRoom):
                 memory.line_file[number] = file_id
                 memory.line_state[number] = LineState.NEW
 
+    async def recon_line_count(self, work: Work, file_id: int) -> int:
+        return sum(owner == file_id for owner in self._of(work).line_file.values())
+
     async def make_current(self, work: Work, file: StoredFile) -> StoredFile:
         memory = self._of(work)
         same = [
