@@ -20,8 +20,8 @@ from gateway.cases.materials import MaterialService
 from gateway.cases.papers import PaperService
 from gateway.cases.service import CaseService
 from gateway.catalog.service import CatalogService
+from gateway.events.refusals import Refusals
 from gateway.settings import Settings
-from gateway.worker.refusals import Refusals
 from kernel.clock import Clock
 from kernel.db.engine import Database
 from kernel.db.events import EventLog

@@ -21,6 +21,7 @@ from gateway.cases.desk import DeskService
 from gateway.cases.document_repository import SqlDocumentRepository
 from gateway.cases.fees import FeeService
 from gateway.cases.materials import MaterialService
+from gateway.cases.matters import CaseMatters
 from gateway.cases.mover import CaseMover
 from gateway.cases.numbers import Numbering
 from gateway.cases.orders import DocumentOrders
@@ -30,9 +31,9 @@ from gateway.cases.service import CaseService
 from gateway.catalog.repository import SqlItemRepository
 from gateway.catalog.service import CatalogService
 from gateway.container import Container
+from gateway.events.refusals import Refusals
 from gateway.settings import BadSettings, Settings
 from gateway.worker.pushes import push_receiver
-from gateway.worker.refusals import Refusals
 from identity.repository import SqlRepository as SqlIdentityRepository
 from identity.service import IdentityKeys, IdentityService
 from kernel.clock import Clock, SystemClock
@@ -146,6 +147,7 @@ def _licences(ground: _Ground) -> LicenceService:
 
 
 def _payments(ground: _Ground) -> PaymentService:
+    mover = CaseMover(SqlCaseRepository(ground.cipher), ground.clock)
     return PaymentService(
         provider=_the_one(ground.connected, ground.settings.payments.upstream, "payments"),
         repository=SqlBills(ground.cipher),
@@ -153,6 +155,7 @@ def _payments(ground: _Ground) -> PaymentService:
         clock=ground.clock,
         ids=ground.ids,
         options=ground.settings.payments,
+        matters=CaseMatters(mover, ground.works),
     )
 
 

@@ -8,9 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
-from kernel.db.errors import DatabaseBusy, DatabaseUnavailable
+from kernel.db.errors import TROUBLE
 from kernel.db.events import EventLog
 from kernel.db.wake import listening
 from kernel.db.work import SqlWorks
@@ -88,7 +87,7 @@ class EventFeed:
                 await asyncio.sleep(NET_SECONDS if notified else POLL_SECONDS)
                 try:
                     fresh = await self._events.read_after(seen, _AT_ONCE)
-                except (DatabaseUnavailable, DatabaseBusy, SQLAlchemyError, OSError) as exc:
+                except TROUBLE as exc:
                     _log.warning("events_not_readable", reason=type(exc).__name__)
                     continue
                 if fresh:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import payments
-from gateway.worker.refusals import Refusals
+from gateway.events.refusals import Refusals
 from gateway.worker.steps import PUSH_TASK
 from kernel.db import inbox
 from kernel.db.work import SqlWorks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from kernel.errors import Conflict, Failure, Text
@@ -48,6 +48,10 @@ class DatabaseUnavailable(Failure):
     status = 503
     title = Text("数据库暂不可用", "The database is unavailable")
     retry_after = 5
+
+
+TROUBLE: Final = (DatabaseUnavailable, DatabaseBusy, SQLAlchemyError, OSError)
+"""What a loop that outlives the database waits out."""
 
 
 def sqlstate(error: DBAPIError) -> str:
