@@ -25,6 +25,7 @@ from payments.stores import BillRepository
 
 RAISED: Final = "payments.bill_raised"
 FLAGGED: Final = "payments.exception_raised"
+LOWERED: Final = "payments.exception_lowered"
 CHANGED: Final = "payments.changed"
 """Kind of the task that carries a change to whoever the reference belongs to."""
 
@@ -99,6 +100,15 @@ class Ledger:
         """Raise an exception on the bill and tell; also when it was up already."""
         stored = await self.store(work, bill.flagged(flag))
         await work.emit(FLAGGED, stored.reference, {**bill_data(stored), "exception": str(flag)})
+        await self._tell(work, stored)
+        return stored
+
+    async def lower(self, work: Work, bill: Bill, flag: BillException) -> Bill:
+        """Take an exception off the bill and tell; nothing happens when it is not up."""
+        if flag not in bill.exceptions:
+            return bill
+        stored = await self.store(work, bill.unflagged(flag))
+        await work.emit(LOWERED, stored.reference, {**bill_data(stored), "exception": str(flag)})
         await self._tell(work, stored)
         return stored
 

@@ -154,13 +154,12 @@ class RulingDesk:
         if bill.merged:
             async with self._works.begin() as work:
                 carrier = await self._ground.locked(work, bill_id)
-                await self._ledger.store(work, carrier.unflagged(BillException.LATE_PAYMENT))
+                await self._ledger.lower(work, carrier, BillException.LATE_PAYMENT)
         return await self._ground.get(bill_id)
 
     async def _late(self, work: Work, bill: Bill, *, keep: bool) -> None:
         if keep:
-            kept = bill.unflagged(BillException.LATE_PAYMENT)
-            stored = kept if kept == bill else await self._ledger.store(work, kept)
+            stored = await self._ledger.lower(work, bill, BillException.LATE_PAYMENT)
             await self._booking.plan_receipt(work, stored)
         else:
             await self._refunds.give_back(
@@ -198,7 +197,7 @@ class RulingDesk:
         elif flag in _MISMATCH and ruling.decision is not Decision.DISMISS:
             await self._mismatch(work, bill, ruling, actor)
         else:
-            await self._ledger.store(work, bill.unflagged(flag))
+            await self._ledger.lower(work, bill, flag)
 
     async def _mismatch(self, work: Work, bill: Bill, ruling: Ruling, actor: str) -> None:
         attempts = await self._stores.attempts(work, bill.bill_id)

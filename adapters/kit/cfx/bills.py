@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
 from adapters.dialects.cfx import CHARSET, BadFrame, writable
 from adapters.kit.cfx.options import AgencyOptions
-from kernel.clock import BEIJING, beijing_day
+from kernel.clock import beijing_day
 from kernel.money import Fen, InvalidAmount, fen, format_yuan, parse_yuan
 from payments.errors import InvalidBill
 from payments.model import (
@@ -24,6 +24,7 @@ from payments.model import (
     UpstreamBill,
     UpstreamState,
 )
+from payments.moments import read_day, read_moment
 
 Unknown = Callable[[str, str], None]
 """Counts an upstream code that is in no table here."""
@@ -253,20 +254,18 @@ def amount(voucher: Mapping[str, str], name: str) -> Fen:
 
 def day_of(text: str) -> date:
     """Return the day of ``yyyyMMdd``. Raises BadFrame."""
-    if re.fullmatch(r"[0-9]{8}", text) is None:
-        raise BadFrame("a date is malformed")
     try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+        return read_day(text)
     except ValueError:
         raise BadFrame("a date is no day") from None
 
 
 def moment(day: str, clock: str) -> datetime:
-    """Return the moment of ``yyyyMMdd`` and ``HHmmss`` in Beijing. Raises BadFrame."""
-    if re.fullmatch(r"[0-9]{6}", clock) is None:
-        raise BadFrame("a time is malformed")
+    """Return the moment of ``yyyyMMdd`` and ``HHmmss`` in Beijing. Raises BadFrame.
+
+    ``240000`` is the end of the day, as bank systems write it.
+    """
     try:
-        at = time(int(clock[:2]), int(clock[2:4]), int(clock[4:]), tzinfo=BEIJING)
+        return read_moment(day, clock)
     except ValueError:
         raise BadFrame("a time is no moment") from None
-    return datetime.combine(day_of(day), at).astimezone(UTC)

@@ -134,6 +134,12 @@ def test_19_a_valid_mac_of_another_node_is_refused(src: str, des: str) -> None:
     assert result_of(refused.value.answer)["Result"] == "90004"
 
 
+def test_the_end_of_a_day_is_written_as_24_hours() -> None:
+    fact = adapter().decode_push(push(CfmDate="20261231", CfmTime="240000")).fact
+    assert isinstance(fact, PaymentFact)
+    assert fact.paid_at == datetime(2026, 12, 31, 16, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -144,7 +150,7 @@ def test_19_a_valid_mac_of_another_node_is_refused(src: str, des: str) -> None:
         {"TraNoBus": "有误"},
         {"CfmDate": "20260230"},
         {"CfmDate": "2026-01-15"},
-        {"CfmTime": "240000"},
+        {"CfmTime": "240001"},
         {"CfmTime": "1503"},
         {"RecAcct": "账号"},
     ],

@@ -228,6 +228,7 @@ async def test_12_late_money_stays_while_the_matter_is_open() -> None:
     await STEPS["payments.late"](here.service, {"bill_id": bill.bill_id})
     after = await here.now(bill)
     assert (after.pay, after.exceptions) == (PayState.PAID, frozenset())
+    assert ("payments.changed", f"{bill.bill_id}:{after.version}") in here.memory.tasks
     assert any(kind == "payments.receipt" for kind, _ in here.memory.tasks)
 
 
