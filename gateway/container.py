@@ -88,4 +88,6 @@ class Container:
     """Opens the dead-line that every upstream call of this request shares."""
     listen: Callable[[], Awaitable[Any]] | None
     """Starts listening for pushed payment confirmations; None where nothing is pushed."""
+    take_push: Callable[[bytes], Awaitable[bytes]] | None
+    """Takes a push that came over HTTP and returns the answer; None where a listener takes them."""
     close: Callable[[], Awaitable[None]]

@@ -14,6 +14,7 @@ from gateway.api.limiter import Limiter
 from gateway.api.middleware import Surroundings
 from gateway.api.v1 import (
     auth,
+    callbacks,
     cases,
     documents,
     event_stream,
@@ -23,9 +24,11 @@ from gateway.api.v1 import (
     payables,
     payments,
     public_documents,
+    refunds,
     seal_acts,
     staff,
     staff_payments,
+    staff_recon,
     verification,
 )
 from gateway.container import Container
@@ -43,6 +46,7 @@ _ROUTERS: Final = (
     cases.router,
     materials.router,
     payments.router,
+    refunds.router,
     payables.router,
     documents.router,
     public_documents.router,
@@ -51,6 +55,7 @@ _ROUTERS: Final = (
     event_stream.router,
     staff.router,
     staff_payments.router,
+    staff_recon.router,
     seal_acts.router,
 )
 
@@ -79,6 +84,7 @@ def create_api(container: Container) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
     app.include_router(auth.callbacks)
+    app.include_router(callbacks.router)
     app.include_router(health.router)
     openapi.install(app)
     return app

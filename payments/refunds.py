@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 _NUMBER: Final = re.compile(r"[A-Za-z0-9_\-]{1,32}", re.ASCII)
 _WAITS: Final = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 240))
 _DAILY: Final = timedelta(days=1)
+_APART: Final = timedelta(seconds=70)
+"""Between two refunds of one payment: longer than any answer is waited for."""
 _STEPS: Final = {
     RefundProgress.PAID: RefundStep.DONE,
     RefundProgress.REJECTED: RefundStep.REJECTED,
@@ -204,7 +206,22 @@ class RefundDesk:
             refund = await self._locked(work, refund.refund_id)
             if refund.step is not RefundStep.APPROVED:
                 return refund
+            since = self._ground.clock.now() - _APART
+            others = await self._others(work, refund)
+            if any(o.step is RefundStep.SENT and o.updated_at > since for o in others):
+                # It may still be on its way: what upstream holds refundable is not known now.
+                raise UpstreamUnavailable("another refund of this payment was sent just now")
             return await self._book.step(work, refund, RefundStep.SENT, "system")
+
+    async def _others(self, work: Work, refund: Refund) -> list[Refund]:
+        """Return every other refund of the same money, those of merged bills too."""
+        bill = await self._stores.get(work, refund.bill_id) if refund.bill_id else None
+        if bill is None:
+            return []
+        bills = await self._stores.members(work, bill.merged_into) if bill.merged_into else [bill]
+        found = [r for b in bills for r in await self._stores.refunds_of(work, b.bill_id)]
+        same = [r for r in found if r.attempt_id == refund.attempt_id]
+        return [r for r in same if r.refund_id != refund.refund_id]
 
     async def _send(self, provider: RefundProvider, refund: Refund, asked: int) -> Refund:
         if refund.step is not RefundStep.SENT:
@@ -224,19 +241,17 @@ class RefundDesk:
     async def _order(self, refund: Refund) -> RefundOrder:
         name = (await self._ground.get(refund.bill_id)).payer.name if refund.bill_id else ""
         async with self._works.read() as work:
-            bill_id = refund.bill_id
-            if bill_id:
-                bill_id = (await self._ground.get(bill_id)).merged_into or bill_id
-            attempts = await self._stores.attempts(work, bill_id) if bill_id else ()
-        reserved = sum(a.reserved_fen for a in attempts if a.attempt_id == refund.attempt_id)
-        left = refund.paid_fen - max(0, reserved - refund.amount_fen)
+            others = await self._others(work, refund)
+        # Upstream knows of what was sent, and of nothing that still waits here.
+        known = sum(r.amount_fen for r in others if r.step in {RefundStep.SENT, RefundStep.DONE})
+        left = refund.paid_fen - known
         return RefundOrder(
             refund_no=refund.refund_no,
             pay_code=refund.pay_code,
             tra_no=refund.tra_no,
             paid_fen=refund.paid_fen,
             amount_fen=refund.amount_fen,
-            expected_refundable_fen=Fen(left),
+            expected_refundable_fen=Fen(max(0, left)),
             reason=refund.reason,
             receiver_name=name,
         )

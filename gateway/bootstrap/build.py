@@ -99,6 +99,7 @@ def build(
             await one.close()
         await database.dispose()
 
+    listen = listener_of(connected[source], receive, refuse)
     return Container(
         settings=settings,
         clock=clock,
@@ -117,7 +118,8 @@ def build(
         trace_id=trace_id,
         deadline=deadline,
         refusals=refusals,
-        listen=listener_of(connected[source], receive, refuse),
+        listen=listen,
+        take_push=receive if listen is None else None,
         close=close,
     )
 
@@ -147,15 +149,16 @@ def _licences(ground: _Ground) -> LicenceService:
 
 
 def _payments(ground: _Ground) -> PaymentService:
+    bills = SqlBills(ground.cipher)
     mover = CaseMover(SqlCaseRepository(ground.cipher), ground.clock)
     return PaymentService(
         provider=_the_one(ground.connected, ground.settings.payments.upstream, "payments"),
-        repository=SqlBills(ground.cipher),
+        repository=bills,
         works=ground.works,
         clock=ground.clock,
         ids=ground.ids,
         options=ground.settings.payments,
-        matters=CaseMatters(mover, ground.works),
+        matters=CaseMatters(mover, bills, ground.works),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import payments
@@ -12,6 +12,7 @@ from gateway.cases.errors import NoFeeDue
 from gateway.cases.model import Case, CaseLine, CaseState
 from gateway.cases.mover import CaseMover
 from gateway.catalog.service import CatalogService
+from kernel.money import fen
 from kernel.work import WorkSource
 
 _S: Final = payments.PayState
@@ -19,6 +20,16 @@ OVER: Final = frozenset({_S.VOIDED, _S.EXPIRED, _S.REVERSED})
 """A bill in one of these is never paid under its code again: the fee is billed anew."""
 PAYABLE: Final = frozenset({_S.ISSUING, _S.PENDING, _S.PAYING})
 _LIVE: Final = PAYABLE | {_S.VOIDING}
+
+
+@dataclass(frozen=True)
+class RefundWish:
+    """What a payer wants back; amounts in 分."""
+
+    refund_no: str
+    amount_fen: int
+    expected_refundable_fen: int
+    reason: str
 
 
 class FeeService:
@@ -90,6 +101,24 @@ class FeeService:
         bills = await self._payments.by_reference(line.case_id)
         return [bill for bill in bills if bill.pay in PAYABLE]
 
+    async def refund(
+        self, case_id: str, bill_id: str, owner: str, wish: RefundWish
+    ) -> tuple[payments.Refund, int]:
+        """Ask for money back on its payer's wish; return the refund and what is left to refund.
+
+        Raises CaseNotFound, BillNotFound, RefundDiffers, NotRefundable.
+        """
+        bill = await self.bill_of(case_id, bill_id, owner)
+        refund = await self._payments.refunds.request(
+            bill.bill_id,
+            refund_no=wish.refund_no,
+            amount_fen=fen(wish.amount_fen),
+            expected_refundable_fen=fen(wish.expected_refundable_fen),
+            reason=wish.reason,
+            actor=f"citizen:{owner}",
+        )
+        return refund, await self._payments.refunds.refundable(bill.bill_id)
+
     async def settle(self, case_id: str, bill_id: str) -> None:
         """Move a case on when its bill is paid, or none can be paid any more; else change nothing.
 
@@ -113,6 +142,9 @@ class FeeService:
                     changes={"fee_paid": paid},
                     data={"paid": paid},
                 )
+            elif paid and case.state is CaseState.REVIEWING and not case.fee_paid:
+                # Late money for a bill that was given up: the department need not ask again.
+                await self._mover.note(work, case, {"fee_paid": True})
         for other in live:
             await self._payments.void(other.bill_id)
 

@@ -55,6 +55,10 @@ class CaseMover:
         allowed = [str(state) for state in TABLE.allowed(case.state)]
         raise IllegalTransition(TABLE.name, case.state, new, allowed)
 
+    async def note(self, work: Work, case: Case, changes: Mapping[str, Any]) -> None:
+        """Write columns of a loaded case whose state stays. Raises StaleVersion."""
+        await self._repository.change(work, case, dict(changes))
+
     async def move(
         self,
         work: Work,

@@ -21,7 +21,7 @@ KEYLESS = {"/v1/auth/token", "/v1/auth/logout", "/v1/prechecks"}
 KEYLESS |= {"/v1/documents:verify", "/v1/public/bills:lookup"}
 """Writes that may be repeated without a key: they create nothing."""
 BODYLESS = {"submit", "withdraw", "discard", "collect", "payments", "logout"}
-BODYLESS |= {"receive", "accept", "take", "void"}
+BODYLESS |= {"receive", "accept", "take", "void", "confirm", "approve", "fetch"}
 
 Operation = tuple[str, str, dict[str, Any]]
 
