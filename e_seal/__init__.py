@@ -5,6 +5,7 @@ from e_seal.asn1.revocation import RevocationFolder
 from e_seal.errors import DocumentNotSealed, InvalidSealOrder, SealActNotFound, SealOrderDiffers
 from e_seal.findings import Code, Finding, Severity, Verdict
 from e_seal.ledger import CHANGED_TASK
+from e_seal.media import verify_file
 from e_seal.model import (
     ActKind,
     ActState,
@@ -109,6 +110,7 @@ __all__ = [
     "prepare_pdf",
     "read_ofd",
     "render_page",
+    "verify_file",
     "verify_ofd",
     "verify_pdf",
     "write_ofd",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from e_seal.judge import restored
+from e_seal.media import restored
 from e_seal.model import (
     ActKind,
     ActState,
@@ -27,7 +27,7 @@ def drafted(order: SealOrder, page_count: int, ids: IdSource, now: datetime) -> 
         document_version=order.version,
         name=order.name,
         page_count=page_count,
-        content_digest=content_digest(order.ofd),
+        content_digest=content_digest(order.content),
         seal_code=order.seal_code,
         stamp=order.stamp,
         signer=order.signer,
@@ -52,7 +52,7 @@ def _wanted(act: SealAct) -> tuple[object, ...]:
 
 def request_of(act: SealAct, papers: Papers) -> SignRequest:
     """What is sent to the province: the same bytes each time. Raises Problem without papers."""
-    prepared = restored(papers)
+    prepared = restored(act, papers)
     return SignRequest(
         request_id=act.request_id,
         reference=act.reference,

@@ -1,6 +1,16 @@
 """Every error that the e-seal domain can raise, with texts for citizen, clerk and engineer."""
 
+from e_seal.model import FailureReason
 from kernel.errors import Conflict, InvalidInput, NotFound, Text
+
+
+class Problem(Exception):
+    """Why an act cannot go on, inside the domain; ``detail`` holds codes, never personal data."""
+
+    def __init__(self, reason: FailureReason, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
 
 
 class SealActNotFound(NotFound):
@@ -21,8 +31,8 @@ class InvalidSealOrder(InvalidInput):
         "文书生成有误，工作人员会处理。", "The document could not be made; staff will look into it."
     )
     clerk = Text(
-        "文书不是可签章的 OFD，或签章位置不存在。",
-        "The document is no readable OFD, or the seal's place does not exist.",
+        "文书不是可签章的 OFD 或 PDF，或签章位置不存在。",
+        "The document is no readable OFD or PDF, or the seal's place does not exist.",
     )
 
 

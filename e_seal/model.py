@@ -140,7 +140,7 @@ class SealOrder:
     ``reference`` is the case as its owner knows it; ``(document_id, version)`` is the business key.
     A sealed document that is to carry one more seal is ordered as the next version, with the sealed
     bytes as its content. ``riding_y`` (mm from the top) adds a riding seal (骑缝章) over all
-    pages. A ``LOCK`` shows no picture: it signs the list of signatures itself.
+    pages. A ``LOCK`` shows no picture: it signs the list of signatures itself. A PDF takes neither.
     """
 
     reference: str
@@ -148,7 +148,7 @@ class SealOrder:
     document_id: str
     version: int
     name: str
-    ofd: bytes = field(repr=False)
+    content: bytes = field(repr=False)
     seal_code: str
     stamp: StampPosition
     signer: Signer
@@ -163,7 +163,8 @@ class SealOrder:
 class SignRequest:
     """One call to the province: sign this digest; a repetition carries the same bytes throughout.
 
-    ``digest`` is SM3 of Signature.xml (32 octets), ``property_info`` its absolute path.
+    ``digest`` is SM3 of Signature.xml (32 octets), ``property_info`` its absolute path; for a PDF,
+    SM3 of all but the value and the name of the signature field.
     """
 
     request_id: str
@@ -234,7 +235,11 @@ class SealAct:
 
 @dataclass(frozen=True)
 class Papers:
-    """The bytes of one act; what is no longer needed once the document is sealed becomes None."""
+    """The bytes of one act; what is no longer needed once the document is sealed becomes None.
+
+    ``signature_path`` is the entry of Signature.xml, or the name of the signature field of a PDF,
+    which has no ``signature_xml``.
+    """
 
     unsigned: bytes | None
     seal: bytes | None = None
@@ -248,6 +253,6 @@ class Papers:
     """What came for a seal that was re-issued meanwhile: evidence, never delivered."""
 
 
-def content_digest(ofd: bytes) -> bytes:
+def content_digest(content: bytes) -> bytes:
     """SM3 of an unsigned document, by which a repeated order is recognised."""
-    return sm3.digest(ofd)
+    return sm3.digest(content)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+_PdfName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+
 
 class SealOptions(BaseModel):
     """How this installation uses and checks seals."""
@@ -37,6 +39,10 @@ class SealOptions(BaseModel):
     """When the worker takes up an act that its first caller did not finish."""
     sweep_page: Annotated[int, Field(ge=1, le=1000)] = 100
     """How many unfinished acts one step of the sweep takes up."""
+    pdf_filter: _PdfName = "Gomain.GMPkiLite"
+    """What /Filter of a sealed PDF names; each vendor's viewer looks for its own."""
+    pdf_sub_filter: _PdfName = "GM.sm2seal"
+    """What /SubFilter of a sealed PDF names."""
     revocation_history: timedelta = timedelta(days=3650)
     """How far back the first fetch of the list of dead seals reaches."""
     revocation_overlap: timedelta = timedelta(days=2)

@@ -8,10 +8,11 @@ from typing import Final, assert_never
 
 from e_seal.acts import drafted, request_of, same_order
 from e_seal.asn1.chain import TrustStore
-from e_seal.errors import DocumentNotSealed, SealActNotFound, SealOrderDiffers
+from e_seal.errors import DocumentNotSealed, Problem, SealActNotFound, SealOrderDiffers
 from e_seal.findings import Code
-from e_seal.judge import Judge, Problem, made_with
+from e_seal.judge import Judge, made_with
 from e_seal.ledger import RESUME_TASK, Ledger
+from e_seal.media import kept, verify_file
 from e_seal.model import (
     ActState,
     FailureReason,
@@ -25,8 +26,8 @@ from e_seal.model import (
 from e_seal.ofd.container import Source
 from e_seal.options import SealOptions
 from e_seal.ports import ActRepository, SealProvider, SealStatusSource
+from e_seal.report import Report
 from e_seal.status_book import StatusBook
-from e_seal.verify import Report, verify
 from kernel.clock import Clock
 from kernel.errors import (
     OperationInProgress,
@@ -89,11 +90,11 @@ class SealService:
         The same order again returns the same act. Raises InvalidSealOrder, or SealOrderDiffers
         when this version of the document was ordered with other content or another seal.
         """
-        document = await asyncio.to_thread(self._judge.read_order, order)
-        act = drafted(order, len(document.pages), self._ids, self._clock.now())
+        page_count = await asyncio.to_thread(self._judge.read_order, order)
+        act = drafted(order, page_count, self._ids, self._clock.now())
         async with self._works.begin() as work:
             known = await self._acts.by_document(work, order.document_id, order.version)
-            if known is None and await self._acts.add(work, act, Papers(order.ofd)):
+            if known is None and await self._acts.add(work, act, Papers(order.content)):
                 await self._ledger.raised(work, act, order.actor)
                 due = self._clock.now() + self._options.resume_after
                 await work.enqueue(RESUME_TASK, act.act_id, {"act_id": act.act_id}, due=due)
@@ -170,17 +171,11 @@ class SealService:
     async def _freeze(self, act: SealAct) -> SealAct:
         papers = await self._papers(act)
         prepared = await asyncio.to_thread(self._judge.freeze, act, papers, self._clock.now())
-        frozen = replace(
-            papers,
-            prepared=prepared.ofd,
-            prepared_at=prepared.prepared_at,
-            signature_path=prepared.signature_path,
-            signature_xml=prepared.signature_xml,
-        )
+        digest = await asyncio.to_thread(lambda: prepared.digest)
         async with self._works.begin() as work:
-            ready = replace(act, digest=prepared.digest)
+            ready = replace(act, digest=digest)
             moved = await self._ledger.move(work, ready, ActState.DIGEST_READY, "system")
-            await self._acts.save_papers(work, act.act_id, frozen)
+            await self._acts.save_papers(work, act.act_id, kept(papers, prepared))
             return moved
 
     async def _sign(self, act: SealAct) -> SealAct:
@@ -188,7 +183,7 @@ class SealService:
         if now > act.authorisation.expires_at:
             raise Problem(FailureReason.AUTHORISATION_EXPIRED, "")
         await self.status_book.require_alive(act.seal_code)
-        request = request_of(act, await self._papers(act))
+        request = await asyncio.to_thread(request_of, act, await self._papers(act))
         async with self._works.begin() as work:
             # Written before the call: if the process dies in it, the province is asked first.
             started = replace(act, signing_at=now)
@@ -246,10 +241,10 @@ class SealService:
                     return rebuilt
             raise
         # The sealed document holds every byte of the two earlier ones.
-        kept = replace(papers, unsigned=None, prepared=None, sealed=sealed)
+        delivered = replace(papers, unsigned=None, prepared=None, sealed=sealed)
         async with self._works.begin() as work:
             moved = await self._ledger.move(work, act, ActState.VERIFIED, "system")
-            await self._acts.save_papers(work, act.act_id, kept)
+            await self._acts.save_papers(work, act.act_id, delivered)
             return moved
 
     async def _reissued(self, act: SealAct, answer: bytes | None) -> SealAct | None:
@@ -281,8 +276,8 @@ class SealService:
         async with self._works.begin() as work:
             papers = await self._acts.papers(work, act.act_id)
             moved = await self._ledger.move(work, fresh, ActState.SEAL_FETCHED, self._upstream)
-            kept = Papers(papers.unsigned, seal=record.data, first_signature=answer)
-            await self._acts.save_papers(work, act.act_id, kept)
+            anew = Papers(papers.unsigned, seal=record.data, first_signature=answer)
+            await self._acts.save_papers(work, act.act_id, anew)
             return moved
 
     async def _fail(self, act: SealAct, problem: Problem) -> SealAct:
@@ -337,7 +332,7 @@ class SealService:
         return await self._provider.list_seals(unit, signer)
 
     async def sealed_document(self, act_id: str) -> bytes:
-        """Return the sealed OFD. Raises SealActNotFound, DocumentNotSealed."""
+        """Return the sealed file. Raises SealActNotFound, DocumentNotSealed."""
         act = await self.get(act_id)
         papers = await self._papers(act)
         if not act.is_sealed or papers.sealed is None:
@@ -350,12 +345,12 @@ class SealService:
 
     # ---- verifying -----------------------------------------------------------------------------
 
-    async def verify(self, ofd: Source, *, online: bool = False) -> Report:
-        """Verify any sealed OFD (验章); ``online`` also asks the province about each seal.
+    async def verify(self, file: Source, *, online: bool = False) -> Report:
+        """Verify any sealed OFD or PDF (验章); ``online`` also asks the province about each seal.
 
         A status system that does not answer is a warning in the report, never an error.
         """
-        report = await self._verified(ofd, None)
+        report = await self._verified(file, None)
         if not online:
             return report
         used = {
@@ -363,12 +358,12 @@ class SealService:
             for part in report.signatures
             if part.seal_code
         }
-        return await self._verified(ofd, await self.status_book.states(used))
+        return await self._verified(file, await self.status_book.states(used))
 
-    async def _verified(self, ofd: Source, states: Mapping[str, SealState] | None) -> Report:
+    async def _verified(self, file: Source, states: Mapping[str, SealState] | None) -> Report:
         return await asyncio.to_thread(
-            verify,
-            ofd,
+            verify_file,
+            file,
             trust=self._trust,
             now=self._clock.now(),
             skew=self._options.skew,

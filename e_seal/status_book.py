@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from e_seal.judge import Problem
+from e_seal.errors import Problem
 from e_seal.model import FailureReason, SealState
 from e_seal.options import SealOptions
 from e_seal.ports import ActRepository, SealProvider, SealStatusSource

@@ -117,6 +117,22 @@ def prepare_pdf(
     return PreparedPdf(bytes(whole), field, start, room, seal, at)
 
 
+def restore_pdf(pdf: bytes, field: str, seal: bytes, prepared_at: datetime) -> PreparedPdf:
+    """Go on with a stored document, whose ByteRange says where the value belongs.
+
+    Raises PdfError when the document has no such field.
+    """
+    file = open_pdf(pdf)
+    values = (value for name, _, value in file.signature_fields() if name == field)
+    value = next(values, None)
+    found = [] if value is None else file.items(value.get("ByteRange"))
+    numbers = [item for item in found if isinstance(item, int)]
+    if len(numbers) != 4:
+        raise PdfMalformed("the stored document is not the one that was prepared")
+    _, start, end, _ = numbers
+    return PreparedPdf(pdf, field, start + 1, (end - start - 2) // 2, seal, prepared_at)
+
+
 def embed_pdf(prepared: PreparedPdf, ses_signature: bytes) -> bytes:
     """The sealed document: the value in its place, nothing else touched."""
     if len(ses_signature) > prepared.room:

@@ -106,7 +106,7 @@ def seal_order_of(
         document_id=document.document_id,
         version=document.version,
         name=document.number,
-        ofd=unsealed.ofd,
+        content=unsealed.ofd,
         seal_code=seal_code,
         stamp=e_seal.StampPosition(unsealed.page, unsealed.centre_x, unsealed.centre_y),
         signer=e_seal.Signer(uid=document.actor),

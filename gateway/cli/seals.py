@@ -21,7 +21,7 @@ from e_seal import (
     Source,
     TrustStore,
     Verdict,
-    verify_ofd,
+    verify_file,
 )
 from gateway.bootstrap.trust import trust_from, trust_of
 from gateway.cli.shared import Config, fail
@@ -34,12 +34,12 @@ app = typer.Typer(help="电子印章。 Electronic seals.", no_args_is_help=True
 UNREADABLE: Final = "UNREADABLE"
 _GOOD: Final = frozenset({Verdict.VALID, Verdict.VALID_WITH_WARNINGS})
 _NOT_VALID, _NOT_READ = 1, 2
-_ZIP: Final = b"PK"
+_MAGIC: Final = (b"PK", b"%PDF-")
 
 
 @app.command("verify")
 def verify(
-    files: Annotated[list[Path], typer.Argument(help="OFD 文件。 The OFD files.")],
+    files: Annotated[list[Path], typer.Argument(help="OFD 或 PDF 文件。 OFD or PDF files.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="每个文件一行 JSON。 One JSON object per file.")
     ] = False,
@@ -113,13 +113,13 @@ def _opened(file: Path) -> Iterator[Source]:
 def _answer(file: Path, store: TrustStore) -> dict[str, Any]:
     try:
         with _opened(file) as source:
-            is_container = source[:2] == _ZIP
-            report = verify_ofd(source, trust=store, now=SystemClock().now())
+            is_document = any(source[: len(magic)] == magic for magic in _MAGIC)
+            report = verify_file(source, trust=store, now=SystemClock().now())
     except (OSError, ValueError) as exc:
         problem = (exc.strerror if isinstance(exc, OSError) else None) or "unreadable"
         finding = Finding(Code.OFD_MALFORMED, problem)
         return {"file": str(file), "result": UNREADABLE, "findings": [_finding(finding, ())]}
-    result = report.verdict if is_container else UNREADABLE
+    result = report.verdict if is_document else UNREADABLE
     return {"file": str(file), "result": str(result), **_parts(report)}
 
 

@@ -98,7 +98,7 @@ class Request(BaseModel):
     signerId: str | None = None  # noqa: N815
     """OURS: whose seals are listed, by the number of the unit's directory."""
     propertyInfo: str | None = None  # noqa: N815
-    """OURS: the path of Signature.xml that goes into TBS_Sign."""
+    """OURS: what goes into TBS_Sign: the path of Signature.xml, or a PDF's signature field."""
 
     def fields(self) -> dict[str, str]:
         """Return what is sent."""

@@ -47,7 +47,7 @@ def order(**changes: object) -> SealOrder:
         "document_id": "doc_0001",
         "version": 1,
         "name": "受理通知书",
-        "ofd": document(),
+        "content": document(),
         "seal_code": SEAL_CODE,
         "stamp": StampPosition(0, 140, 220),
         "signer": Signer("staff_7"),
@@ -116,7 +116,7 @@ async def test_the_same_order_again_changes_nothing(desk: Desk) -> None:
     assert await desk.service.seal_document(order()) == first
     assert len(desk.province.requests) == 1
     with pytest.raises(SealOrderDiffers):
-        await desk.service.seal_document(order(ofd=document(pages=2)))
+        await desk.service.seal_document(order(content=document(pages=2)))
     with pytest.raises(SealOrderDiffers):
         await desk.service.seal_document(order(seal_code="37010000000099"))
     second = await desk.service.seal_document(order(version=2))
@@ -130,7 +130,7 @@ async def test_the_same_order_again_changes_nothing(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"ofd": b"PK"},
+        {"content": b"PK"},
         {"stamp": StampPosition(1, 10, 10)},
         {"reference": ""},
         {"name": "长" * 201},
@@ -282,7 +282,7 @@ async def test_an_expired_authorisation_is_not_used(desk: Desk) -> None:
 
 
 async def test_a_document_that_takes_no_more_seals(desk: Desk) -> None:
-    act = await desk.service.seal_document(order(ofd=sample("samples/h.ofd")))
+    act = await desk.service.seal_document(order(content=sample("samples/h.ofd")))
     assert act.failure is FailureReason.DOCUMENT_INVALID
     assert act.failure_detail == "SIGNATURE_LIST_LOCKED"
 

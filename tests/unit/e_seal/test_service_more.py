@@ -127,7 +127,7 @@ async def test_a_second_seal_on_the_same_document() -> None:
     desk.province.issue = other
     desk.province.record = SealRecord(OTHER_CODE, other, SealState.ACTIVE)
     second = await desk.service.seal_document(
-        order(version=2, ofd=sealed, seal_code=OTHER_CODE, stamp=StampPosition(0, 60, 220))
+        order(version=2, content=sealed, seal_code=OTHER_CODE, stamp=StampPosition(0, 60, 220))
     )
     assert second.is_sealed, second
     both = await desk.service.sealed_document(second.act_id)
@@ -138,7 +138,7 @@ async def test_a_second_seal_on_the_same_document() -> None:
 
 async def test_a_riding_seal_shows_on_every_page() -> None:
     desk = Desk()
-    act = await desk.service.seal_document(order(ofd=document(pages=3), riding_y=148.5))
+    act = await desk.service.seal_document(order(content=document(pages=3), riding_y=148.5))
     assert act.is_sealed
     found = read(await desk.service.sealed_document(act.act_id))
     content = found.package.get("Doc_0/Signs/Sign_0/Signature.xml").decode()
@@ -147,7 +147,7 @@ async def test_a_riding_seal_shows_on_every_page() -> None:
         assert f'PageRef="{page.id}"' in content
     assert content.count('Boundary="196 127.5 42 42" Clip="0 0 14 42"') == 1
     with pytest.raises(SealOrderDiffers):
-        await desk.service.order(order(ofd=document(pages=3), riding_y=None))
+        await desk.service.order(order(content=document(pages=3), riding_y=None))
 
 
 async def test_orders_that_make_no_sense() -> None:
@@ -156,7 +156,7 @@ async def test_orders_that_make_no_sense() -> None:
         order(riding_y=100.0),
         order(kind=ActKind.LOCK),
         order(media_type=MediaType.PDF),
-        order(kind=ActKind.LOCK, ofd=document(pages=2), riding_y=100.0),
+        order(kind=ActKind.LOCK, content=document(pages=2), riding_y=100.0),
     ):
         with pytest.raises(InvalidSealOrder):
             await desk.service.order(wrong)
@@ -166,12 +166,12 @@ async def test_a_lock_is_asked_for_as_cms() -> None:
     desk = Desk()
     first = await desk.service.seal_document(order())
     sealed = await desk.service.sealed_document(first.act_id)
-    act = await desk.service.seal_document(order(version=2, ofd=sealed, kind=ActKind.LOCK))
+    act = await desk.service.seal_document(order(version=2, content=sealed, kind=ActKind.LOCK))
     assert desk.province.requests[-1].form is SignatureForm.CMS
     assert act.is_sealed, act
     locked = await desk.service.sealed_document(act.act_id)
     assert [entry.type for entry in read(locked).signatures] == ["Seal", "Sign"]
-    third = await desk.service.seal_document(order(version=3, ofd=locked))
+    third = await desk.service.seal_document(order(version=3, content=locked))
     assert third.failure_detail == "SIGNATURE_LIST_LOCKED"
 
 

@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from e_seal import embed_pdf, prepare_pdf
 from e_seal.asn1 import issue
-from e_seal.ses.write import make_seal
+from e_seal.ses.write import make_seal, make_signature
+from e_seal.signing import Stamp
 from gateway.cli.seals import app
 from kernel.clock import SystemClock
 from tests.unit.e_seal import make
 from tests.unit.e_seal.documents import seal_again
+from tests.unit.e_seal.pdfs import FILES
 from tests.unit.e_seal.samples import VECTORS, World, document, draft, key, request
 from tests.unit.e_seal.tampered import CASES
 
@@ -82,6 +85,37 @@ def test_one_object_per_file_and_the_worst_status(files: Path):
     assert finding.keys() >= {"code", "severity", "where", "text"}
     assert (finding["code"], finding["severity"]) == ("OFD_UNSAFE", "error")
     assert finding["text"].keys() == {"zh", "en"}
+
+
+def sealed_pdf(world: World) -> bytes:
+    now = SystemClock().now().replace(microsecond=0)
+    frozen = prepare_pdf(FILES["classic"], world.seal, Stamp(0, 100, 200, 42, 42), at=now)
+    value = make_signature(world.seal, frozen.digest, frozen.property_info, now, world.signer)
+    return embed_pdf(frozen, value)
+
+
+def test_pdf_files_are_told_by_their_first_bytes(files: Path, present: World):
+    good = sealed_pdf(present)
+    (files / "good.bin").write_bytes(good)
+    (files / "tampered.pdf").write_bytes(good.replace(b"100 700", b"100 701"))
+    (files / "cut.pdf").write_bytes(good[:40])
+    (files / "bare.pdf").write_bytes(FILES["modern"])
+    names = ("good.bin", "good.ofd", "tampered.pdf", "cut.pdf", "bare.pdf")
+    paths = [files / name for name in names]
+    result = run(*paths, "--json", "--trust", files / "root.pem")
+    assert result.exit_code == 1
+    found = objects(result)
+    verdicts = [one["result"] for one in found]
+    assert verdicts == ["VALID", "VALID", "INVALID", "INVALID", "INVALID"]
+    assert found[0].keys() == found[1].keys()
+    (signature,) = found[0]["signatures"]
+    assert (signature["id"], signature["type"]) == ("Seal1", "Seal")
+    assert signature["seal_name"] == "济南市行政审批服务局审批专用章"
+    assert found[0]["not_checked"] == found[1]["not_checked"]
+    (finding,) = found[2]["findings"]
+    assert (finding["code"], finding["where"]) == ("DATA_HASH_MISMATCH", ["Seal1"])
+    assert [one["code"] for one in found[3]["findings"]] == ["PDF_MALFORMED"]
+    assert [one["code"] for one in found[4]["findings"]] == ["NOT_SIGNED"]
 
 
 @pytest.mark.parametrize("name", ["text.ofd", "empty.ofd", "absent.ofd", "."])

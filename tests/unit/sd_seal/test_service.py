@@ -9,12 +9,22 @@ import pytest
 
 from adapters.kit.conformance import World
 from adapters.kit.conformance import e_seal as suite
-from e_seal import ActKind, ActState, Authorisation, SealOrder, Signer, StampPosition, Verdict
+from e_seal import (
+    ActKind,
+    ActState,
+    Authorisation,
+    MediaType,
+    SealOrder,
+    Signer,
+    StampPosition,
+    Verdict,
+)
 from e_seal.options import SealOptions
 from e_seal.service import SealService
 from kernel.clock import FrozenClock
 from kernel.ids import SequentialIds
 from tests.unit.e_seal.fakes import FakeActs, FakeWorks
+from tests.unit.e_seal.pdfs import FILES
 from tests.unit.e_seal.samples import document
 
 
@@ -40,7 +50,7 @@ def order(clock: FrozenClock, **changes: object) -> SealOrder:
         document_id="doc_0001",
         version=1,
         name="受理通知书",
-        ofd=document(),
+        content=document(),
         seal_code=suite.SEAL,
         stamp=StampPosition(0, 140, 220),
         signer=Signer("staff_7"),
@@ -84,16 +94,34 @@ async def test_two_seals_and_a_lock(
 ) -> None:
     first = await service.seal_document(order(frozen_clock))
     content = await service.sealed_document(first.act_id)
-    changes = {"version": 2, "ofd": content, "seal_code": suite.OTHER_SEAL}
+    changes = {"version": 2, "content": content, "seal_code": suite.OTHER_SEAL}
     second = await service.seal_document(order(frozen_clock, **changes))
     content = await service.sealed_document(second.act_id)
-    changes = {"version": 3, "ofd": content, "kind": ActKind.LOCK}
+    changes = {"version": 3, "content": content, "kind": ActKind.LOCK}
     lock = await service.seal_document(order(frozen_clock, **changes))
     assert lock.is_sealed, lock
     report = await service.verify(await service.sealed_document(lock.act_id), online=True)
     assert report.verdict is Verdict.VALID, report
     late = await service.seal_document(
-        order(frozen_clock, version=4, ofd=await service.sealed_document(lock.act_id))
+        order(frozen_clock, version=4, content=await service.sealed_document(lock.act_id))
     )
     assert late.failure_detail == "SIGNATURE_LIST_LOCKED"
     assert len(await suite.acts(world)) == 3
+
+
+async def test_a_pdf_whose_first_answer_is_lost(
+    world: World, service: SealService, frozen_clock: FrozenClock
+) -> None:
+    await world.faults.set("error", operation="signDigest", times=0)
+    changes = {"content": FILES["modern"], "media_type": MediaType.PDF}
+    act = await service.seal_document(order(frozen_clock, **changes))
+    assert act.state is ActState.UNKNOWN
+    await world.faults.clear()
+    frozen_clock.advance(timedelta(minutes=2))
+    act = await service.resume(act.act_id)
+    assert act.is_sealed, act
+    assert len(await suite.acts(world)) == 1
+    sealed = await service.sealed_document(act.act_id)
+    assert sealed.startswith(FILES["modern"])
+    report = await service.verify(sealed, online=True)
+    assert report.verdict is Verdict.VALID, report

@@ -42,7 +42,8 @@ _ACCOUNT: Final = "account"
 _NONCE: Final = re.compile(r"[\x21-\x7e]{8,64}")
 _MILLISECONDS: Final = re.compile(r"[0-9]{13}")
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,64}")
-_PROPERTY: Final = re.compile(r"(/[A-Za-z0-9_.\-]+)+")
+# The path of Signature.xml, or the name of the signature field of a PDF.
+_PROPERTY: Final = re.compile(r"(/[A-Za-z0-9_.\-]+)+|[A-Za-z0-9_.\-]+")
 _DIGEST: Final = re.compile(r"[A-Za-z0-9+/]{43}=")
 _NOT_USABLE: Final[Mapping[State, ErrorCode]] = {
     State.EXPIRED: ErrorCode.SEAL_EXPIRED,
