@@ -12,7 +12,7 @@ from tests.api.logbook import kept
 from tests.api.town import Town, running_town
 from tests.api.world import opened
 from tests.contract.payments.drill import SIMULATOR, Drill
-from tests.contract.payments.street import Others, others, running_finance
+from tests.contract.payments.street import Others, opened_over_http, others, running_finance
 
 
 @pytest.fixture(scope="session")
@@ -62,4 +62,18 @@ async def town_drill(town: Town, sqlite_url: str) -> AsyncIterator[Drill]:
         async with opened(town, sqlite_url, book) as world, Drill.begun(world) as drill:
             yield drill
             town.calm()
+            await drill.require_sound()
+
+
+@pytest.fixture
+async def http_drill(rest: Others, tmp_path: Path, sqlite_url: str) -> AsyncIterator[Drill]:
+    """A gateway that a finance system speaks HTTP to, over real sockets in both directions."""
+    name = "cnnontax_http"
+    with kept() as book:
+        async with (
+            running_finance(rest, tmp_path / "finance", name) as town,
+            opened_over_http(town, sqlite_url, book) as world,
+            Drill.begun(world, name) as drill,
+        ):
+            yield drill
             await drill.require_sound()

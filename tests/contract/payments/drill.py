@@ -56,9 +56,9 @@ class Drill:
 
     @classmethod
     @asynccontextmanager
-    async def begun(cls, world: World) -> AsyncIterator[Drill]:
+    async def begun(cls, world: World, name: str = SIMULATOR) -> AsyncIterator[Drill]:
         """Open the drill."""
-        url = world.town.url(SIMULATOR)
+        url = world.town.url(name)
         async with httpx.AsyncClient(base_url=url, timeout=60) as sim:
             # Whatever fails waits its whole pause, so that time decides and not luck.
             registry = TaskRegistry()
