@@ -28,12 +28,13 @@ class IdSource(Protocol):
         ...
 
 
+_PAIRS: Final = tuple(high + low for high in _CROCKFORD for low in _CROCKFORD)
+
+
 def _base32(number: int, length: int) -> str:
-    digits = []
-    for _ in range(length):
-        number, rest = divmod(number, 32)
-        digits.append(_CROCKFORD[rest])
-    return "".join(reversed(digits))
+    """Return ``length`` digits, an even number of them; two at a time, as many ids are drawn."""
+    pairs = [_PAIRS[number >> shift & 1023] for shift in range(5 * length - 10, -1, -10)]
+    return "".join(pairs)
 
 
 class RandomIds:

@@ -113,17 +113,10 @@ def upgrade() -> None:
         sa.Column("mode", sa.String(length=16), nullable=False),
         sa.Column("agency", sa.String(length=30), nullable=False),
         sa.Column("refund_no", sa.String(length=32), nullable=False),
-        sa.Column("state", sa.String(length=16), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payments_recon_line")),
         sa.UniqueConstraint(
             "file_id", "line_no", name=op.f("uq_payments_recon_line_file_id_line_no")
         ),
-    )
-    op.create_index(
-        op.f("ix_payments_recon_line_file_id_state_id"),
-        "payments_recon_line",
-        ["file_id", "state", "id"],
-        unique=False,
     )
     op.create_table(
         "payments_refund",
@@ -421,7 +414,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_payments_refund_bill_id_id"), table_name="payments_refund")
     op.drop_index(op.f("ix_payments_refund_attempt_id"), table_name="payments_refund")
     op.drop_table("payments_refund")
-    op.drop_index(op.f("ix_payments_recon_line_file_id_state_id"), table_name="payments_recon_line")
     op.drop_table("payments_recon_line")
     op.drop_index(
         "uq_payments_recon_file_current",

@@ -22,10 +22,10 @@ from payments.reconciliation.model import (
     Difference,
     DifferenceKind,
     DifferenceState,
-    LineState,
     StoredFile,
     Unlisted,
 )
+from payments.reconciliation.repository import found
 from payments.refund_model import RefundStep
 from payments.states import COUNTED_REFUND
 
@@ -187,10 +187,7 @@ class SqlDifferences:
 
     async def close_gone(self, work: Work, file: StoredFile, at: datetime) -> int:
         d, a, r = t.difference, p.attempt, p.refund
-        line_state = select(t.line.c.state).where(t.line.c.id == d.c.line_id).scalar_subquery()
-        stale = (d.c.day == file.day) & (
-            (d.c.revision < file.revision) | (line_state == str(LineState.MATCHED))
-        )
+        stale = (d.c.day == file.day) & ((d.c.revision < file.revision) | found(d.c.line_id))
         listed = exists().where(
             a.c.tra_no == d.c.tra_no, a.c.matched_line.is_not(None), d.c.tra_no != ""
         )

@@ -28,7 +28,6 @@ from payments.reconciliation.model import (
     Difference,
     DifferenceKind,
     LineKind,
-    LineState,
     ReconLine,
     StoredFile,
     Unlisted,
@@ -176,7 +175,6 @@ class Explainer:
             line_id=line.line_id,
         )
         async with self._works.begin() as work:
-            await self._recon.set_line(work, line.line_id, LineState.DIFFERS)
             await self._put(work, difference)
 
     async def _put(self, work: Work, difference: Difference) -> None:

@@ -18,14 +18,6 @@ class LineKind(StrEnum):
     REFUNDED = "R"
 
 
-class LineState(StrEnum):
-    """Whether ours was found for a line."""
-
-    NEW = "new"
-    MATCHED = "matched"
-    DIFFERS = "differs"
-
-
 class FileState(StrEnum):
     """How far a file has come."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from kernel.money import Fen, InvalidAmount, fen, parse_yuan
+from kernel.money import Fen, fen
 from payments.errors import ReconFileInvalid
 from payments.moments import read_day, read_moment
 from payments.ports import ReconFile
@@ -17,10 +17,15 @@ from payments.reconciliation.model import LineKind, ReconLine
 
 CHARSET: Final = "gb18030"
 MAX_BYTES: Final = 512 * 1024 * 1024
-_WORD: Final = re.compile(r"[\x21-\x7b\x7d\x7e]{1,64}", re.ASCII)
-_CODE: Final = re.compile(r"[A-Za-z0-9]{1,20}", re.ASCII)
-_SHORT: Final = re.compile(r"[\x21-\x7b\x7d\x7e]{0,32}", re.ASCII)
-_FIELDS: Final = 15
+_YUAN: Final = re.compile(r"[0-9]{1,15}\.[0-9]{2}", re.ASCII)
+_LINE: Final = re.compile(
+    r"D\|([0-9]{1,9})\|([A-Za-z0-9]{1,20})\|([!-{}~]{1,64})\|([PR])"
+    r"\|([0-9.]{4,18})\|([0-9.]{4,18})\|([0-9.]{4,18})\|([0-9]{8})\|([0-9]{6})\|([0-9]{8})"
+    r"\|([!-{}~]{0,32})\|[!-{}~]{0,32}\|([!-{}~]{0,32})\|([!-{}~]{0,32})",
+    re.ASCII,
+)
+"""Number, pay code, transaction, kind, three amounts, day, time, accounting day, mode, bank, agency
+and refund number."""
 
 
 @dataclass(frozen=True)
@@ -96,26 +101,24 @@ def lines(file: ReconFile) -> Iterator[ReconLine]:
     while at < last:
         end = content.index(b"\n", at)
         try:
-            yield _line(content[at:end].decode(CHARSET).split("|"), moments)
-        except (UnicodeDecodeError, ValueError, InvalidAmount):
+            yield _line(content[at:end].decode(CHARSET), moments)
+        except ValueError:
             raise ReconFileInvalid("a line is malformed") from None
         at = end + 1
 
 
-def _line(fields: list[str], days: dict[str, date]) -> ReconLine:
-    if len(fields) != _FIELDS or fields[0] != "D":
+def _line(text: str, days: dict[str, date]) -> ReconLine:
+    found = _LINE.fullmatch(text)
+    if found is None:
         raise ValueError("not a line of money")
-    _, seq, pay_code, tra_no, kind, original, delay, amount, day, clock = fields[:10]
-    acct_day, mode, _, agency, refund_no = fields[10:]
-    if _CODE.fullmatch(pay_code) is None or _WORD.fullmatch(tra_no) is None:
-        raise ValueError("malformed code")
-    if not all(_SHORT.fullmatch(text) for text in (mode, agency, refund_no)):
-        raise ValueError("malformed code")
+    seq, pay_code, tra_no, kind, original, delay, amount, day, clock, acct_day, mode, agency, no = (
+        found.groups()
+    )
     if acct_day not in days:
         days[acct_day] = read_day(acct_day)
     line = ReconLine(
-        line_no=_number(seq),
-        kind=LineKind(kind),
+        line_no=int(seq),
+        kind=LineKind.PAID if kind == "P" else LineKind.REFUNDED,
         pay_code=pay_code,
         tra_no=tra_no,
         original_fen=_amount(original),
@@ -125,10 +128,10 @@ def _line(fields: list[str], days: dict[str, date]) -> ReconLine:
         day=days[acct_day],
         mode=mode[:16],
         agency=agency[:30],
-        refund_no=refund_no,
+        refund_no=no,
     )
-    paid = line.kind is LineKind.PAID
-    if not line.amount_fen or paid == bool(refund_no):
+    paid = kind == "P"
+    if not line.amount_fen or paid == bool(no):
         raise ValueError("no money, or the wrong kind of it")
     if paid and line.amount_fen != line.original_fen + line.delay_fen:
         raise ValueError("the parts are not the whole")
@@ -142,10 +145,6 @@ def _number(text: str) -> int:
 
 
 def _amount(text: str) -> Fen:
-    whole, _, cents = text.partition(".")
-    if len(cents) == 2 and len(whole) <= 15 and text.isascii() and (whole + cents).isdigit():
-        return Fen(int(whole) * 100 + int(cents))
-    try:
-        return parse_yuan(text)
-    except InvalidAmount:
-        raise ReconFileInvalid("not an amount") from None
+    if _YUAN.fullmatch(text) is None:
+        raise ReconFileInvalid("not an amount")
+    return Fen(int(text[:-3]) * 100 + int(text[-2:]))

@@ -11,7 +11,6 @@ from payments.reconciliation.model import (
     Books,
     DayReport,
     Difference,
-    LineState,
     ReconLine,
     StoredFile,
     Unlisted,
@@ -49,7 +48,7 @@ class ReconRepository(Protocol):
         ...
 
     async def match_lines(self, work: Work, file: StoredFile, after: int, upto: int) -> None:
-        """Tie new lines whose key lies above ``after`` up to ``upto`` to the same money of ours."""
+        """Tie lines whose key lies above ``after`` up to ``upto`` to the same money of ours."""
         ...
 
     async def mark_reconciled(
@@ -66,10 +65,6 @@ class ReconRepository(Protocol):
         self, work: Work, file_id: int, after: int, limit: int
     ) -> Sequence[ReconLine]:
         """Return lines that no money of ours matched yet, in order."""
-        ...
-
-    async def set_line(self, work: Work, line_id: int, state: LineState) -> None:
-        """Record what came of a line."""
         ...
 
     async def unlisted(

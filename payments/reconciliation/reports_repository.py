@@ -21,10 +21,10 @@ from payments.reconciliation.model import (
     DifferenceState,
     FileState,
     LineKind,
-    LineState,
     Tally,
     Violation,
 )
+from payments.reconciliation.repository import found
 from payments.refund_model import RefundStep
 from payments.states import COUNTED_REFUND
 
@@ -96,7 +96,7 @@ class SqlReports:
         signed = case(
             (line.c.kind == str(LineKind.PAID), line.c.amount_fen), else_=-line.c.amount_fen
         )
-        unfound = line.c.state != str(LineState.MATCHED)
+        unfound = ~found(line.c.id)
         booked = (
             select(_sum(signed), _sum(case((unfound, signed), else_=0)))
             .join(f, f.c.id == line.c.file_id)
@@ -115,11 +115,11 @@ class SqlReports:
         )
 
     async def violations(self, work: Work, limit: int = 100) -> Sequence[Violation]:
-        found: list[Violation] = []
+        broken: list[Violation] = []
         for name, statement in _INVARIANTS.items():
             rows = await connection(work).execute(statement.limit(limit))
-            found += [Violation(name, str(entity)) for entity in rows.scalars()]
-        return found
+            broken += [Violation(name, str(entity)) for entity in rows.scalars()]
+        return broken
 
 
 async def _tallies(
@@ -127,14 +127,14 @@ async def _tallies(
 ) -> tuple[dict[str, Tally], dict[str, Tally]]:
     """Return count and sum of a file's lines by kind: all of them, and the matched ones."""
     line = t.line
-    found = case((line.c.state == str(LineState.MATCHED), 1), else_=0)
+    matched = case((found(line.c.id), 1), else_=0)
     statement = (
         select(
             line.c.kind,
             func.count(),
             func.sum(line.c.amount_fen),
-            func.sum(found),
-            func.sum(found * line.c.amount_fen),
+            func.sum(matched),
+            func.sum(matched * line.c.amount_fen),
         )
         .where(line.c.file_id == file_id)
         .group_by(line.c.kind)

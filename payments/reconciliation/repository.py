@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, exists, func, select, update
+from sqlalchemy import ColumnElement, Row, exists, func, select, update
 from sqlalchemy import text as sql
 
 from kernel.db.base import upsert
@@ -32,7 +32,6 @@ from payments.reconciliation import tables as t
 from payments.reconciliation.model import (
     FileState,
     LineKind,
-    LineState,
     ReconLine,
     StoredFile,
 )
@@ -55,6 +54,12 @@ _TOLD: Final = (
     p.bill.c.recon,
     p.bill.c.exceptions,
 )
+
+
+def found(line_id: Any) -> ColumnElement[bool]:
+    """Return whether money of ours is tied to a line."""
+    paid = exists().where(p.attempt.c.matched_line == line_id)
+    return paid | exists().where(p.refund.c.matched_line == line_id)
 
 
 class SqlRecon:
@@ -149,28 +154,15 @@ class SqlRecon:
     ) -> Sequence[ReconLine]:
         statement = (
             select(t.line)
-            .where(
-                t.line.c.file_id == file_id,
-                t.line.c.state != str(LineState.MATCHED),
-                t.line.c.id > after,
-            )
+            .where(t.line.c.file_id == file_id, t.line.c.id > after, ~found(t.line.c.id))
             .order_by(t.line.c.id)
             .limit(limit)
         )
         return [_line(row) for row in await connection(work).execute(statement)]
 
-    async def set_line(self, work: Work, line_id: int, state: LineState) -> None:
-        statement = update(t.line).where(t.line.c.id == line_id).values(state=str(state))
-        await connection(work).execute(statement)
-
     async def match_lines(self, work: Work, file: StoredFile, after: int, upto: int) -> None:
         conn = connection(work)
-        fresh = (
-            (t.line.c.file_id == file.file_id)
-            & (t.line.c.id > after)
-            & (t.line.c.id <= upto)
-            & (t.line.c.state != str(LineState.MATCHED))
-        )
+        fresh = (t.line.c.file_id == file.file_id) & (t.line.c.id > after) & (t.line.c.id <= upto)
         a, r, line = p.attempt, p.refund, t.line
         pay = update(a).where(
             fresh,
@@ -195,11 +187,6 @@ class SqlRecon:
             r.c.step == str(RefundStep.DONE),
         )
         await conn.execute(back.values(matched_line=line.c.id))
-        found = exists().where(a.c.matched_line == line.c.id) | exists().where(
-            r.c.matched_line == line.c.id
-        )
-        matched = str(LineState.MATCHED)
-        await conn.execute(update(line).where(fresh, found).values(state=matched))
 
     async def mark_reconciled(
         self, work: Work, file: StoredFile, after: int, upto: int, at: datetime, actor: str
@@ -277,7 +264,6 @@ def _line_row(file_id: int, line: ReconLine) -> dict[str, Any]:
         "mode": line.mode,
         "agency": line.agency,
         "refund_no": line.refund_no,
-        "state": "new",
     }
 
 

@@ -62,11 +62,9 @@ line: Final = Table(
     Column("mode", text(16), nullable=False),
     Column("agency", text(30), nullable=False),
     Column("refund_no", text(32), nullable=False),
-    Column("state", text(16), nullable=False),
     UniqueConstraint("file_id", "line_no"),
-    Index(None, "file_id", "state", "id"),
 )
-"""One transaction as finance lists it; ``state`` says whether ours was found."""
+"""One transaction as finance lists it; what matched it names it by ``matched_line``."""
 
 difference: Final = Table(
     "payments_difference",

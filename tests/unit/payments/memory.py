@@ -22,7 +22,7 @@ from payments import (
 )
 from payments.model import OPEN_ATTEMPTS, Attempt, UnmatchedPayment
 from payments.receipt_model import FiscalReceipt, ReceiptNumber
-from payments.reconciliation.model import Difference, LineState, ReconLine, StoredFile
+from payments.reconciliation.model import Difference, ReconLine, StoredFile
 from payments.refund_model import Refund
 from payments.ruling_model import Ruling
 from payments.states import UNSETTLED
@@ -45,7 +45,6 @@ class Memory:
     recon_files: dict[int, StoredFile] = field(default_factory=dict)
     lines: dict[int, ReconLine] = field(default_factory=dict)
     line_file: dict[int, int] = field(default_factory=dict)
-    line_state: dict[int, LineState] = field(default_factory=dict)
     matched: dict[str, int] = field(default_factory=dict)
     """Attempt or refund id to the line that lists it."""
     differences: dict[str, Difference] = field(default_factory=dict)

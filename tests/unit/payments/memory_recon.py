@@ -21,7 +21,6 @@ from payments.reconciliation.model import (
     DifferenceState,
     FileState,
     LineKind,
-    LineState,
     ReconLine,
     StoredFile,
     Tally,
@@ -63,7 +62,6 @@ class MemoryRecon(MemoryRoom):
                 number = len(memory.lines) + 1
                 memory.lines[number] = replace(line, line_id=number)
                 memory.line_file[number] = file_id
-                memory.line_state[number] = LineState.NEW
 
     async def recon_line_count(self, work: Work, file_id: int) -> int:
         return sum(owner == file_id for owner in self._of(work).line_file.values())
@@ -101,12 +99,9 @@ class MemoryRecon(MemoryRoom):
     async def match_lines(self, work: Work, file: StoredFile, after: int, upto: int) -> None:
         memory = self._of(work)
         for line in self._lines(work, file.file_id, after, upto):
-            if memory.line_state[line.line_id] is LineState.MATCHED:
-                continue
             for key in self._same_money(work, file, line):
                 if key not in memory.matched:
                     memory.matched[key] = line.line_id
-                    memory.line_state[line.line_id] = LineState.MATCHED
 
     def _same_money(self, work: Work, file: StoredFile, line: ReconLine) -> list[str]:
         memory = self._of(work)
@@ -168,12 +163,9 @@ class MemoryRecon(MemoryRoom):
     async def new_lines(
         self, work: Work, file_id: int, after: int, limit: int
     ) -> Sequence[ReconLine]:
-        state = self._of(work).line_state
+        matched = set(self._of(work).matched.values())
         found = self._lines(work, file_id, after, 10**9)
-        return [n for n in found if state[n.line_id] is not LineState.MATCHED][:limit]
-
-    async def set_line(self, work: Work, line_id: int, state: LineState) -> None:
-        self._of(work).line_state[line_id] = state
+        return [n for n in found if n.line_id not in matched][:limit]
 
     def _file_is_here(self, work: Work, division: str, day: date | None) -> bool:
         files = self._of(work).recon_files.values()
@@ -298,7 +290,7 @@ class MemoryRecon(MemoryRoom):
             elif d.kind is DifferenceKind.REFUND_SHORT:
                 gone = d.refund_no in returned
             else:
-                found = memory.line_state.get(d.line_id or 0) is LineState.MATCHED
+                found = d.line_id in memory.matched.values()
                 gone = d.day == file.day and (d.revision < file.revision or found)
             if gone:
                 closed += 1
@@ -316,8 +308,7 @@ class MemoryRecon(MemoryRoom):
             chosen = [
                 n
                 for n in lines
-                if n.kind is kind
-                and (not found or memory.line_state[n.line_id] is LineState.MATCHED)
+                if n.kind is kind and (not found or n.line_id in memory.matched.values())
             ]
             return Tally(len(chosen), Fen(sum(n.amount_fen for n in chosen)))
 
@@ -352,7 +343,7 @@ class MemoryRecon(MemoryRoom):
             if memory.recon_files[memory.line_file[number]].current:
                 amount = line.amount_fen if line.kind is LineKind.PAID else -line.amount_fen
                 booked += amount
-                unfound += amount * (memory.line_state[number] is not LineState.MATCHED)
+                unfound += amount * (number not in memory.matched.values())
         return Books(
             Fen(sum(a.amount_fen or 0 for a in money)),
             Fen(sum(r.amount_fen for r in back)),

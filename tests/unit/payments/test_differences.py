@@ -176,6 +176,7 @@ async def test_refunds_on_one_side_only() -> None:
         )
         await here.service.refunds.advance(refund.refund_id)
         here.full.settle_refund(number, RefundProgress.PAID)
+        here.clock.advance(timedelta(minutes=10))
     # R1 was told to us; of R2 we learn from the list; R3 nobody knows.
     await here.service.refunds.handle_news(here.full.news("R1"))
     _, r2 = here.full.refunds.values()
