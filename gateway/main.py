@@ -32,6 +32,7 @@ from gateway.api.v1 import (
     verification,
 )
 from gateway.container import Container
+from gateway.portal import check
 
 VERSION: Final = "0.1.0"
 MAX_BODY: Final = 64 * 1024
@@ -86,6 +87,7 @@ def create_api(container: Container) -> FastAPI:
     app.include_router(auth.callbacks)
     app.include_router(callbacks.router)
     app.include_router(health.router)
+    app.include_router(check.router)
     openapi.install(app)
     return app
 

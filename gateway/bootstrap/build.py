@@ -199,7 +199,7 @@ def _acceptance(
         "papers": PaperService(
             repository=documents,
             seals=seals,
-            check_url=f"{ground.settings.server.public_url}/v1/public/documents",
+            check_url=f"{ground.settings.server.public_url}/check",
             **timed,
         ),
     }

@@ -11,7 +11,7 @@ from gateway.cases.model import Case, CaseMaterial, CaseState, MaterialSource
 from gateway.catalog.model import Item
 from tests.unit.cases.samples import NOW, case_of
 
-CHECK_URL = "https://yichuang.example.gov.cn/v1/public/documents"
+CHECK_URL = "https://yichuang.example.gov.cn/check"
 MORE = {
     "corrections": "1. 施工方案及平面图：未加盖设计单位印章。\n2. 不动产权证书：请补充附图页。",
     "correction_deadline": "2026年3月16日",
