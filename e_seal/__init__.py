@@ -38,7 +38,7 @@ from e_seal.pdf.errors import PdfError
 from e_seal.pdf.sign import PdfForm, PreparedPdf, embed_pdf, prepare_pdf
 from e_seal.pdf.verify import verify_pdf
 from e_seal.ports import PORT_VERSION, ActRepository, SealProvider, SealStatusSource
-from e_seal.preview import NoSuchPage, render_page
+from e_seal.preview import NoSuchPage, PagePicture, picture_of_page, render_page
 from e_seal.report import Report, SignatureReport
 from e_seal.service import SealService
 from e_seal.states import ACT, LABELS, PUBLIC
@@ -74,6 +74,7 @@ __all__ = [
     "NoSuchPage",
     "OfdDocument",
     "OfdError",
+    "PagePicture",
     "Papers",
     "PdfError",
     "PdfForm",
@@ -107,6 +108,7 @@ __all__ = [
     "doc_id_of",
     "embed_pdf",
     "missing_glyphs",
+    "picture_of_page",
     "prepare_pdf",
     "read_ofd",
     "render_page",

@@ -1,13 +1,16 @@
 """Draw a page of an OFD document with its seals as a PNG picture, for people who only look.
 
 Fonts inside a document are never loaded: the vendored ones draw everything, at the places that the
-document states. What is unknown here is left out; a preview proves nothing.
+document states. What is unknown here is left out; a preview proves nothing. Drawing is paid from a
+purse, so that a file made by a stranger cannot keep a thread busy.
 """
 
 import functools
 import io
 import itertools
 import math
+import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +19,8 @@ from xml.etree.ElementTree import Element
 from PIL import Image, ImageChops, ImageDraw, ImageFont, UnidentifiedImageError
 
 from e_seal.ofd import fonts, xml
-from e_seal.ofd.errors import OfdError, OfdMalformed
+from e_seal.ofd.container import Source
+from e_seal.ofd.errors import OfdError, OfdMalformed, OfdUnsafe
 from e_seal.ofd.model import A4
 from e_seal.ofd.reader import OfdDocument, PageEntry, read, resolve
 from e_seal.ses.model import Picture, SesFormatError
@@ -33,6 +37,26 @@ _FORMATS: Final = ("PNG", "JPEG", "GIF", "BMP")
 _BOLD: Final = 600
 _STROKES: Final = {"M": 2, "S": 2, "L": 2, "Q": 4, "B": 6, "C": 0}
 _CURVE_STEPS: Final = 12
+_PURSE: Final = 8_000_000_000
+"""About nanoseconds (OURS); a page of ours costs a fiftieth of it."""
+_PER_OCTET, _PER_ELEMENT, _PER_GLYPH, _PER_STROKE, _PER_PASTE = 300, 2_000, 50_000, 10_000, 200_000
+_MAX_PART: Final = 4 * 1024 * 1024
+"""Octets of XML (OURS): the words of a part take thirty times its size."""
+_FAR, _MOST = 20_000.0, 1e9
+"""Pixels beyond which nothing is drawn, and numbers beyond which none is read."""
+_BROKEN_PICTURE: Final = (
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+    OSError,
+    EOFError,
+    ValueError,
+    SyntaxError,
+    IndexError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
 
 Point = tuple[float, float]
 Matrix = tuple[float, float, float, float, float, float]
@@ -48,8 +72,24 @@ def _font(face: int, pixels: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(io.BytesIO(fonts.faces()[face].data()), pixels)
 
 
-def render_page(ofd: bytes, page: int, *, dpi: int = DPI) -> bytes:
+@dataclass(frozen=True)
+class PagePicture:
+    """One page as PNG, and how many pages its document has."""
+
+    png: bytes
+    pages: int
+
+
+def render_page(ofd: Source, page: int, *, dpi: int = DPI) -> bytes:
     """The page (index from 0) as PNG; raises OfdError for a broken file and NoSuchPage."""
+    return picture_of_page(ofd, page, dpi=dpi).png
+
+
+def picture_of_page(ofd: Source, page: int, *, dpi: int = DPI) -> PagePicture:
+    """The page (index from 0) and the number of pages.
+
+    Raises OfdError for a broken file or one that costs too much to draw, and NoSuchPage.
+    """
     document = read(ofd)
     if not 0 <= page < len(document.pages):
         raise NoSuchPage(f"the document has {len(document.pages)} pages")
@@ -63,12 +103,32 @@ def render_page(ofd: bytes, page: int, *, dpi: int = DPI) -> bytes:
     canvas = _Canvas(document, Image.new("RGB", size, "white"), scale)
     for part in (*entry.templates, entry.path):
         if part in document.package:
-            canvas.draw(xml.parse(document.package.get(part)))
-    for stamp in _stamps(document, entry):
+            canvas.draw(canvas.purse.parse(document.package.get(part)))
+    for stamp in _stamps(document, entry, canvas.purse):
         canvas.stamp(stamp)
     out = io.BytesIO()
     canvas.image.reduce(_SHARP).save(out, "PNG", optimize=False)
-    return out.getvalue()
+    return PagePicture(out.getvalue(), len(document.pages))
+
+
+@dataclass
+class _Purse:
+    """What may still be spent on one picture."""
+
+    left: float = _PURSE
+
+    def pay(self, cost: float) -> None:
+        """Take a cost out. Raises OfdUnsafe when too little is left."""
+        self.left -= cost
+        if self.left < 0:
+            raise OfdUnsafe("the page costs too much to draw")
+
+    def parse(self, data: bytes) -> Element:
+        """Parse a part. Raises OfdMalformed, and OfdUnsafe when it costs too much."""
+        self.pay(_PER_PASTE + len(data) * _PER_OCTET)
+        if len(data) > _MAX_PART:
+            raise OfdUnsafe("the page is too large to draw")
+        return xml.parse(data)
 
 
 @dataclass(frozen=True)
@@ -78,14 +138,17 @@ class _Stamp:
     clip: tuple[float, float, float, float] | None
 
 
-def _stamps(document: OfdDocument, page: PageEntry) -> Iterator[_Stamp]:
+def _stamps(document: OfdDocument, page: PageEntry, purse: _Purse) -> Iterator[_Stamp]:
     for signature in document.signatures:
         try:
-            root = xml.parse(document.package.get(signature.path))
+            root = purse.parse(document.package.get(signature.path))
             info = xml.child(root, "SignedInfo")
             location = xml.text(info, "Seal", "BaseLoc") or "Seal.esl"
-            seal = read_seal(document.package.get(resolve(signature.path, location)))
+            data = document.package.get(resolve(signature.path, location))
+            purse.pay(len(data) * _PER_OCTET)
+            seal = read_seal(data)
         except (OfdError, SesFormatError):
+            purse.pay(_PER_PASTE)
             continue
         for item in xml.children(info, "StampAnnot"):
             place, clip = _box(item.get("Boundary")), _box(item.get("Clip"))
@@ -98,7 +161,7 @@ def _numbers(value: str | None) -> list[float]:
         found = [float(part) for part in (value or "").split()]
     except ValueError:
         return []
-    return found if all(map(math.isfinite, found)) else []
+    return found if all(abs(one) <= _MOST for one in found) else []
 
 
 def _box(value: str | None) -> tuple[float, float, float, float] | None:
@@ -146,9 +209,10 @@ def _apply(matrix: Matrix, point: Point) -> Point:
     return a * x + c * y + e, b * x + d * y + f
 
 
-def _lines(data: str) -> Iterator[list[Point]]:
+def _lines(data: str, purse: _Purse) -> Iterator[list[Point]]:
     """The polylines of AbbreviatedData; curves become short strokes, arcs straight ones."""
     words = data.split()
+    purse.pay(len(words) * _PER_STROKE)
     current: list[Point] = []
     index = 0
     while index < len(words):
@@ -189,12 +253,14 @@ class _Canvas:
     def __init__(self, document: OfdDocument, image: Image.Image, scale: float) -> None:
         self.image = image
         self._document = document
+        self.purse = _Purse()
         self._scale = scale
         self._draw = ImageDraw.Draw(image)
-        self._media = dict(_media(document))
+        self._media = dict(_media(document, self.purse))
 
     def draw(self, page: Element) -> None:
         for item in page.iter():
+            self.purse.pay(_PER_ELEMENT)
             boundary = _box(item.get("Boundary"))
             if boundary is None:
                 continue
@@ -232,18 +298,25 @@ class _Canvas:
                 strict=True,
             ):
                 where = self._place(corner, matrix, (x, y))
-                font = _font(fonts.face_of(char), pixels)
-                self._draw.text(where, char, color, font, anchor="ls", stroke_width=bold)
+                self.purse.pay(_PER_GLYPH + 4 * pixels * pixels)
+                if _is_near(where):
+                    font = _font(fonts.face_of(char), pixels)
+                    self._draw.text(where, char, color, font, anchor="ls", stroke_width=bold)
                 x, y = x + right, y + down
 
     def _path(self, item: Element, corner: Point) -> None:
         matrix = _matrix(item.get("CTM"))
         width = (_numbers(item.get("LineWidth")) or [0.353])[0]
+        if not 0 <= width <= _MAX_SIDE:
+            return
         pixels = max(1, round(width * self._scale))
         stroke = item.get("Stroke", "true") == "true"
         fill = item.get("Fill", "false") == "true"
-        for points in _lines(xml.text(item, "AbbreviatedData") or ""):
+        for points in _lines(xml.text(item, "AbbreviatedData") or "", self.purse):
             placed = [self._place(corner, matrix, point) for point in points]
+            if not all(map(_is_near, placed)):
+                continue
+            self.purse.pay(_reach(placed, self.image.size, pixels, is_filled=fill))
             if fill and len(placed) > 2:
                 self._draw.polygon(placed, _color(xml.child(item, "FillColor")))
             if stroke:
@@ -251,9 +324,9 @@ class _Canvas:
                 self._draw.line(placed, color, pixels, joint="curve")
 
     def _picture(self, item: Element, box: tuple[float, float, float, float]) -> None:
-        data = self._media.get(item.get("ResourceID", ""))
-        if data is not None:
-            self._paste(data, box, None)
+        part = self._media.get(item.get("ResourceID", ""))
+        if part is not None:
+            self._paste(self._document.package.get(part), box, None)
 
     def stamp(self, stamp: _Stamp) -> None:
         """Print a seal over what is there, as ink would."""
@@ -266,33 +339,56 @@ class _Canvas:
         clip: tuple[float, float, float, float] | None,
     ) -> None:
         size = round(box[2] * self._scale), round(box[3] * self._scale)
+        self.purse.pay(_PER_PASTE + 5 * len(data) + 40 * size[0] * size[1])
         if min(size) < 1 or size[0] * size[1] > _MAX_PIXELS:
             return
         try:
             with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
-                if opened.width * opened.height > _MAX_PIXELS:
+                area = opened.width * opened.height
+                if area > _MAX_PIXELS:
                     return
+                self.purse.pay(40 * area)
                 picture = opened.convert("RGBA").resize(size)
-        except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        except OfdError:
+            raise
+        except _BROKEN_PICTURE:
             return
         paper = Image.new("RGBA", size, "white")
         paper.alpha_composite(picture)
         ink = paper.convert("RGB")
         left, top = round(box[0] * self._scale), round(box[1] * self._scale)
         if clip is not None:
-            edges = (clip[0], clip[1], clip[0] + clip[2], clip[1] + clip[3])
-            x1, y1, x2, y2 = (round(edge * self._scale) for edge in edges)
+            wide, high = max(clip[0], 0), max(clip[1], 0)
+            sides = (wide, high, clip[0] + clip[2], clip[1] + clip[3])
+            x1, y1, x2, y2 = (round(side * self._scale) for side in sides)
+            x2, y2 = min(x2, ink.width), min(y2, ink.height)
+            if x1 >= x2 or y1 >= y2:
+                return
             ink = ink.crop((x1, y1, x2, y2))
             left, top = left + x1, top + y1
-        area = (left, top, left + ink.width, top + ink.height)
-        self.image.paste(ImageChops.multiply(self.image.crop(area), ink), (left, top))
+        if not _is_near((left, top)):
+            return
+        edges = (left, top, left + ink.width, top + ink.height)
+        self.image.paste(ImageChops.multiply(self.image.crop(edges), ink), (left, top))
 
 
-def _media(document: OfdDocument) -> Iterator[tuple[str, bytes]]:
+def _is_near(point: Point) -> bool:
+    """Whether a point can matter to the picture; infinite ones cannot."""
+    return abs(point[0]) <= _FAR and abs(point[1]) <= _FAR
+
+
+def _reach(points: list[Point], size: tuple[int, int], width: int, *, is_filled: bool) -> float:
+    """What a polyline costs to draw: its length by its width, and all of its rows if filled."""
+    length = sum(math.dist(*pair) for pair in itertools.pairwise(points))
+    cost = len(points) * _PER_STROKE + 2 * min(length, 4 * _FAR) * width
+    return cost + (len(points) * size[1] * 20 + 2 * size[0] * size[1] if is_filled else 0)
+
+
+def _media(document: OfdDocument, purse: _Purse) -> Iterator[tuple[str, str]]:
     for path in document.reachable:
         if not path.endswith("Res.xml") or path not in document.package:
             continue
-        root = xml.parse(document.package.get(path))
+        root = purse.parse(document.package.get(path))
         base = root.get("BaseLoc", "").strip()
         folder = resolve(path, base) + "/" if base.strip(" ./") else path
         for item in root.iter():
@@ -300,4 +396,4 @@ def _media(document: OfdDocument) -> Iterator[tuple[str, bytes]]:
             if xml.local(item) == "MultiMedia" and location is not None:
                 part = resolve(folder, location)
                 if part in document.package:
-                    yield item.get("ID", ""), document.package.get(part)
+                    yield item.get("ID", ""), part

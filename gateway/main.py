@@ -24,6 +24,7 @@ from gateway.api.v1 import (
     payables,
     payments,
     public_documents,
+    public_verification,
     refunds,
     seal_acts,
     staff,
@@ -32,7 +33,7 @@ from gateway.api.v1 import (
     verification,
 )
 from gateway.container import Container
-from gateway.portal import check
+from gateway.portal import check, pages
 
 VERSION: Final = "0.1.0"
 MAX_BODY: Final = 64 * 1024
@@ -52,6 +53,7 @@ _ROUTERS: Final = (
     documents.router,
     public_documents.router,
     verification.router,
+    public_verification.router,
     events.router,
     event_stream.router,
     staff.router,
@@ -81,12 +83,14 @@ def create_api(container: Container) -> FastAPI:
     )
     app.state.container = container
     app.state.limiter = Limiter()
+    app.state.strangers = public_verification.Strangers()
     problems.install(app)
     for router in _ROUTERS:
         app.include_router(router)
     app.include_router(auth.callbacks)
     app.include_router(callbacks.router)
     app.include_router(health.router)
+    app.include_router(pages.router)
     app.include_router(check.router)
     openapi.install(app)
     return app

@@ -20,11 +20,15 @@ _KEY: Final = {
     "description": "1 to 255 visible ASCII characters; the same key and body give the same answer",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
-_LOOKUP: Final = "/v1/public/bills:lookup"
+_STRANGERS: Final = (
+    "/v1/public/bills:lookup",
+    "/v1/public/documents:verify",
+    "/v1/public/documents:preview",
+)
 _WITHOUT_KEY: Final = frozenset(
     {
         *("/v1/auth/token", "/v1/auth/logout", "/v1/prechecks"),
-        *("/v1/documents:verify", _LOOKUP),
+        *("/v1/documents:verify", *_STRANGERS),
     }
 )
 _WITHOUT_TOKEN: Final = frozenset(
@@ -34,7 +38,7 @@ _WITHOUT_TOKEN: Final = frozenset(
         "/v1/items",
         "/v1/items/{item_code}",
         "/v1/public/documents/{number}",
-        _LOOKUP,
+        *_STRANGERS,
     }
 )
 

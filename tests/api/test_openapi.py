@@ -19,6 +19,7 @@ METHODS = {"get", "put", "post", "delete", "patch"}
 WRITES = {"put", "post", "delete", "patch"}
 KEYLESS = {"/v1/auth/token", "/v1/auth/logout", "/v1/prechecks"}
 KEYLESS |= {"/v1/documents:verify", "/v1/public/bills:lookup"}
+KEYLESS |= {"/v1/public/documents:verify", "/v1/public/documents:preview"}
 """Writes that may be repeated without a key: they create nothing."""
 BODYLESS = {"submit", "withdraw", "discard", "collect", "payments", "logout"}
 BODYLESS |= {"receive", "accept", "take", "void", "confirm", "approve", "fetch"}

@@ -7,12 +7,17 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from e_seal import embed_pdf, prepare_pdf
 from e_seal.findings import Code
-from gateway.api.v1.verification import MAX_DOCUMENT
+from e_seal.ses.write import make_signature
+from e_seal.signing import Stamp
+from gateway.api.v1.uploads import MAX_DOCUMENT
 from identity import StaffRole
 from tests.api.world import Caller, World, ok, refused
 from tests.unit.e_seal.documents import sealed, with_scan
-from tests.unit.e_seal.samples import sample
+from tests.unit.e_seal.pdfs import BODIES, classic
+from tests.unit.e_seal.samples import NOW, sample
+from tests.unit.e_seal.samples import world as seal_world
 from tests.unit.e_seal.tampered import CASES
 
 PATH = "/v1/documents:verify"
@@ -103,3 +108,30 @@ async def test_a_document_larger_than_the_memory_buffer(citizen: Caller, chunked
 async def test_asking_the_province_too(citizen: Caller):
     found = ok(await send(citizen, sealed(), query="?online=true"))
     assert "seal_status" not in found["not_checked"]
+
+
+def sealed_pdf(scan: int = 0) -> bytes:
+    """A sealed PDF with an unused stream of so many octets."""
+    blob = f"<</Length {scan}>>\nstream\n{'x' * scan}\nendstream"
+    keys = seal_world()
+    pdf = classic({**BODIES, 5: blob})
+    frozen = prepare_pdf(pdf, keys.seal, Stamp(0, 100, 200, 42, 42), at=NOW)
+    value = make_signature(keys.seal, frozen.digest, frozen.property_info, NOW, keys.signer)
+    return embed_pdf(frozen, value)
+
+
+@pytest.mark.parametrize("media_type", ["application/pdf", "application/octet-stream"])
+@pytest.mark.parametrize("scan", [10, 2_000_000])
+async def test_pdf_files_get_the_same_report(citizen: Caller, media_type: str, scan: int):
+    found = ok(await send(citizen, sealed_pdf(scan), media_type))
+    assert found.keys() == ok(await send(citizen, sealed())).keys()
+    (signature,) = found["signatures"]
+    assert (signature["id"], signature["type"], signature["covered"]) == ("Seal1", "Seal", [])
+    assert {finding["code"] for finding in found["findings"]} == {
+        Code.SIGNER_CHAIN_UNTRUSTED,
+        Code.SEAL_MAKER_UNTRUSTED,
+    }
+    tampered = sealed_pdf(scan).replace(b"100 700", b"100 701")
+    found = ok(await send(citizen, tampered, media_type))
+    where = {finding["code"]: finding["where"] for finding in found["findings"]}
+    assert where[Code.DATA_HASH_MISMATCH] == ["Seal1"]

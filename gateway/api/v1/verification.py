@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import mmap
-from tempfile import TemporaryFile
-from typing import IO, Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
@@ -21,26 +18,14 @@ from e_seal import (
     Verdict,
 )
 from gateway.api.callers import Services, bearer, citizen, staff
-from gateway.api.problems import WrongContentType
 from gateway.api.v1.shapes import shown
+from gateway.api.v1.uploads import FILE_BODY, MAX_DOCUMENT, uploaded
 from identity import STAFF_PREFIX, StaffRole
 from kernel.errors import Text
 
 router = APIRouter(prefix="/v1", tags=["documents 文书"])
 
-MAX_DOCUMENT: Final = 50 * 1024 * 1024
-MEDIA_TYPES: Final = ("application/ofd", "application/octet-stream")
-_IN_MEMORY: Final = 1024 * 1024
 _any_staff = staff(*StaffRole)
-_FILE_BODY: Final = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            media_type: {"schema": {"type": "string", "format": "binary"}}
-            for media_type in MEDIA_TYPES
-        },
-    }
-}
 
 
 async def anybody(request: Request, services: Services) -> None:
@@ -63,7 +48,7 @@ class TextView(BaseModel):
 
 
 class FindingView(BaseModel):
-    """One finding; ``where`` are entries of the container, none for the file as a whole."""
+    """One finding; ``where`` are entries of an OFD or signature fields of a PDF, none: the file."""
 
     code: str
     severity: Severity
@@ -83,7 +68,7 @@ class FindingView(BaseModel):
 
 
 class SignatureView(BaseModel):
-    """One signature: the seal, who used it, when, and which entries it covers."""
+    """One signature: the seal, who used it, when, and which entries of an OFD it covers."""
 
     id: str
     type: Literal["Seal", "Sign"]
@@ -130,40 +115,14 @@ class VerificationView(BaseModel):
     "/documents:verify",
     dependencies=[Depends(anybody)],
     max_body_size=MAX_DOCUMENT,
-    openapi_extra=_FILE_BODY,
+    openapi_extra=FILE_BODY,
 )
 async def verify(
     request: Request, services: Services, *, online: Annotated[bool, Query()] = False
 ) -> VerificationView:
-    """Verify a sealed document of anybody's: the body is the file, at most 50 MiB.
+    """Verify a sealed document of anybody's: the body is the file, OFD or PDF, at most 50 MiB.
 
     ``online`` also asks the province whether the seals are still in use.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in MEDIA_TYPES:
-        raise WrongContentType("this route takes documents", accepted=list(MEDIA_TYPES))
-    head = bytearray()
-    chunks = request.stream()
-    async for chunk in chunks:
-        head += chunk
-        if len(head) > _IN_MEMORY:
-            break
-    else:
-        return VerificationView.of(await services.seals.verify(bytes(head), online=online))
-    # A large document goes to disk as it arrives, and only what is being hashed is in memory.
-    with TemporaryFile() as file:
-        await asyncio.to_thread(file.write, head)
-        head.clear()
-        async for chunk in chunks:
-            head += chunk
-            if len(head) > _IN_MEMORY:
-                await asyncio.to_thread(file.write, bytes(head))
-                head.clear()
-        await asyncio.to_thread(file.write, bytes(head))
-        return await _verify_file(file, services, online=online)
-
-
-async def _verify_file(file: IO[bytes], services: Services, *, online: bool) -> VerificationView:
-    file.flush()
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        return VerificationView.of(await services.seals.verify(mapped, online=online))
+    async with uploaded(request) as document:
+        return VerificationView.of(await services.seals.verify(document, online=online))

@@ -1,0 +1,1 @@
+"""The pages for people, in a browser as people have it."""
