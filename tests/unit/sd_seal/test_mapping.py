@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters.upstreams.sd_seal import mapping
@@ -25,6 +25,8 @@ def test_bytes_come_back(data):
 
 
 @given(st.text(alphabet="AQgw+/=-_ \n章", max_size=9))
+@example("AAAA=")
+@example("AAAA====")
 def test_base64_is_read_or_refused(text):
     try:
         data = mapping.decoded(text)
