@@ -72,11 +72,11 @@ class Learner:
         """Return why nobody here can take the fact; empty when somebody can."""
         if isinstance(fact, RefundNews):
             async with self._works.read() as work:
-                known = await self._stores.refund_by_no(work, fact.refund_no)
-            return "" if known else "退付单号不存在"
+                refund = await self._stores.refund_by_no(work, fact.refund_no)
+            return "" if refund else "退付单号不存在"
         async with self._works.read() as work:
-            bill = await self._stores.by_pay_code(work, fact.pay_code)
-        if bill is not None:
+            known = await self._stores.is_known(work, fact.pay_code)
+        if known:
             return ""
         if isinstance(fact, PaymentFact) and (await self.handle_fact(fact)).acknowledged:
             return ""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, insert, select, update
 
 from kernel.crypto.fields import Place
 from kernel.db.base import require_one, upsert
@@ -37,6 +37,13 @@ from payments.refund_repository import SqlRefunds
 from payments.ruling_repository import SqlRulings
 from payments.states import UNSETTLED
 
+# Built once: every push asks this before anything else.
+_KNOWN: Final = (
+    select(t.bill.c.id)
+    .where(t.bill.c.pay_code == bindparam("code"), t.bill.c.merged_into == "")
+    .where(t.bill.c.pay_code != "")
+    .limit(1)
+)
 _UNSETTLED: Final = sorted(str(state) for state in UNSETTLED)
 
 
@@ -105,6 +112,10 @@ class SqlBills(SqlFacts, SqlReceipts, SqlRefunds, SqlRulings, SqlRecon, SqlDiffe
             return None
         carrier = (t.bill.c.pay_code == pay_code) & (t.bill.c.merged_into == "")
         return await self._one(work, carrier, lock=lock)
+
+    async def is_known(self, work: Work, pay_code: str) -> bool:
+        found = await connection(work).execute(_KNOWN, {"code": pay_code})
+        return found.first() is not None
 
     async def by_business_key(self, work: Work, reference: str, fee_version: str) -> Bill | None:
         key = (t.bill.c.reference == reference) & (t.bill.c.fee_version == fee_version)

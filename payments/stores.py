@@ -29,6 +29,10 @@ class BillRepository(Protocol):
         """Return the bill of a pay code."""
         ...
 
+    async def is_known(self, work: Work, pay_code: str) -> bool:
+        """Return whether there is a bill of a pay code, as cheaply as that can be told."""
+        ...
+
     async def by_reference(self, work: Work, reference: str) -> Sequence[Bill]:
         """Return every bill of a reference, the oldest first."""
         ...

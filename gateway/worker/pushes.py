@@ -8,8 +8,9 @@ from typing import Final
 
 import payments
 from gateway.events.refusals import Refusals
+from gateway.worker.intake import Intake
 from gateway.worker.steps import PUSH_TASK
-from kernel.db import inbox
+from kernel.db.inbox import Arrival
 from kernel.db.work import SqlWorks
 
 NO_OWNER: Final = "nobody here knows the pay code or refund"
@@ -25,23 +26,21 @@ def push_receiver(
     kept beside it: by the time it is interpreted the token may have changed. A refused frame leaves
     a trace before it is answered.
     """
+    intake = Intake(works, PUSH_TASK)
 
     async def receive(raw: bytes) -> bytes:
         kept = False
 
         async def keep(raw: bytes, push: payments.PushedFact) -> None:
             nonlocal kept
-            async with works.begin() as work:
-                await inbox.add(
-                    work,
-                    source=source,
-                    message_id=hashlib.sha256(raw).hexdigest(),
-                    kind=push.msg_no,
-                    body=raw,
-                    headers={},
-                    task_kind=PUSH_TASK,
-                    decoded=payments.dump_push(push.fact),
-                )
+            arrival = Arrival(
+                source=source,
+                message_id=hashlib.sha256(raw).hexdigest(),
+                kind=push.msg_no,
+                body=raw,
+                decoded=payments.dump_push(push.fact),
+            )
+            await intake.store(arrival)
             kept = True
 
         answer = await service.accept_push(raw, keep)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -69,6 +69,51 @@ async def add(
         return False
     await work.enqueue(task_kind, f"{source}:{message_id}", {"inbox_id": fresh})
     return True
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A message that is to be stored; see ``add`` for what its parts may hold."""
+
+    source: str
+    message_id: str
+    kind: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    decoded: JsonMap | None = None
+
+
+async def add_many(work: Work, arrivals: Sequence[Arrival], task_kind: str) -> int:
+    """Store messages and the tasks that will interpret them; return how many are new.
+
+    Two statements however many they are: what ``add`` does for one of them.
+    """
+    conn = connection(work)
+    at = sql_work(work).works.clock.now()
+    # Each once, and in one order for everybody: who stores the same ones waits, never deadlocks.
+    each = {(one.source, one.message_id): one for one in arrivals}
+    rows = [
+        {
+            "source": one.source,
+            "message_id": one.message_id,
+            "kind": one.kind,
+            "body": one.body,
+            "headers": dict(one.headers),
+            "decoded": None if one.decoded is None else dict(one.decoded),
+            "received_at": at,
+        }
+        for _, one in sorted(each.items())
+    ]
+    if not rows:
+        return 0
+    statement = upsert(conn, inbox).on_conflict_do_nothing(index_elements=["source", "message_id"])
+    returning = statement.returning(inbox.c.id, inbox.c.source, inbox.c.message_id)
+    fresh = (await conn.execute(returning, rows)).all()
+    tasks: list[tuple[str, JsonMap]] = [
+        (f"{row.source}:{row.message_id}", {"inbox_id": row.id}) for row in fresh
+    ]
+    await sql_work(work).enqueue_many(task_kind, tasks)
+    return len(tasks)
 
 
 async def get(work: Work, inbox_id: int) -> Message | None:

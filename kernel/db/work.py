@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar, Token
 from datetime import datetime
@@ -165,6 +165,28 @@ class SqlWork:
         if fresh:
             self.wrote.add("task")
         return fresh
+
+    async def enqueue_many(self, kind: str, tasks: Sequence[tuple[str, JsonMap]]) -> None:
+        """Write tasks of one kind, keys and payloads, all due at once; those there already stay."""
+        conn = self._writable()
+        now = self.works.clock.now()
+        # In the order of their keys, so that two who write the same ones wait and do not deadlock.
+        rows = [
+            {
+                "kind": kind,
+                "key": key,
+                "payload": dict(payload),
+                "state": "READY",
+                "step": 0,
+                "due": now,
+                "attempts": 0,
+                "created_at": now,
+            }
+            for key, payload in sorted(tasks, key=lambda task: task[0])
+        ]
+        if rows:
+            await conn.execute(_TASK[conn.dialect.name], rows)
+            self.wrote.add("task")
 
     async def next_number(self, sequence: str) -> int:
         conn = self._writable()

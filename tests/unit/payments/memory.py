@@ -158,6 +158,9 @@ class MemoryBills(MemoryRoom):
         found = [b for b in bills if b.pay_code == pay_code and not b.merged_into]
         return found[0] if found and pay_code else None
 
+    async def is_known(self, work: Work, pay_code: str) -> bool:
+        return await self.by_pay_code(work, pay_code) is not None
+
     async def members(self, work: Work, bill_id: str) -> Sequence[Bill]:
         return [b for b in self._of(work).bills.values() if b.merged_into == bill_id]
 
