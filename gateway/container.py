@@ -69,6 +69,7 @@ class Container:
     events: EventLog
     idempotency: Idempotency
     metrics: CollectorRegistry
+    subjects: identity.PairwiseSubjects
     identity: identity.IdentityService
     licences: e_license.LicenceService
     seals: e_seal.SealService

@@ -37,6 +37,7 @@ from identity.options import Options, PortalClient
 from identity.ports import PORT_VERSION, IdentityProvider
 from identity.service import STAFF_PREFIX, TOKEN_PREFIX, IdentityKeys, IdentityService
 from identity.states import LOGIN, SESSION
+from identity.subjects import PairwiseSubjects
 
 __all__ = [
     "LOGIN",
@@ -62,6 +63,7 @@ __all__ = [
     "LoginStateInvalid",
     "Options",
     "Org",
+    "PairwiseSubjects",
     "Person",
     "PortalClient",
     "PortalKind",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -14,6 +13,8 @@ from e_license.repository import SqlLicenceRepository
 from e_license.service import LicenceService
 from e_seal.repository import SqlActs
 from e_seal.service import SealService
+from gateway.bootstrap.ground import Ground
+from gateway.bootstrap.people import people_of
 from gateway.bootstrap.trust import trust_of
 from gateway.bootstrap.upstreams import ConnectedUpstream, connect_all, listener_of, of_port
 from gateway.cases.bill_lookup import BillLookup
@@ -34,8 +35,6 @@ from gateway.container import Container
 from gateway.events.refusals import Refusals
 from gateway.settings import BadSettings, Settings
 from gateway.worker.pushes import push_receiver
-from identity.repository import SqlRepository as SqlIdentityRepository
-from identity.service import IdentityKeys, IdentityService
 from kernel.clock import Clock, SystemClock
 from kernel.crypto.errors import InvalidKey
 from kernel.crypto.fields import Algorithm, FieldCipher, blind_index
@@ -47,19 +46,6 @@ from kernel.db.work import SqlWorks
 from kernel.ids import IdSource, RandomIds, random_bytes
 from payments.repository import SqlBills
 from payments.service import PaymentService
-
-
-@dataclass(frozen=True)
-class _Ground:
-    """What every service stands on."""
-
-    settings: Settings
-    clock: Clock
-    ids: IdSource
-    works: SqlWorks
-    cipher: FieldCipher
-    index_key: bytes
-    connected: dict[str, Connected]
 
 
 def build(
@@ -86,7 +72,7 @@ def build(
     cipher, index_key = _keys(settings)
     telemetry = Telemetry(metrics, clock)
     connected = connect_all(settings.adapters, clock=clock, ids=ids, telemetry=telemetry)
-    ground = _Ground(settings, clock, ids, works, cipher, index_key, connected)
+    ground = Ground(settings, clock, ids, works, cipher, index_key, connected)
     licences, payments, seals = _licences(ground), _payments(ground), _seals(ground)
     refusals, source = Refusals(works, clock), settings.payments.upstream
     receive = push_receiver(payments, works, refusals, source)
@@ -109,7 +95,7 @@ def build(
         events=EventLog(works),
         idempotency=Idempotency(clock),
         metrics=metrics,
-        identity=_identity(ground),
+        **people_of(ground),
         licences=licences,
         seals=seals,
         payments=payments,
@@ -124,19 +110,7 @@ def build(
     )
 
 
-def _identity(ground: _Ground) -> IdentityService:
-    return IdentityService(
-        of_port(ground.connected, "identity"),
-        SqlIdentityRepository(),
-        ground.works,
-        ground.clock,
-        ground.ids,
-        IdentityKeys(ground.cipher, ground.index_key),
-        ground.settings.identity,
-    )
-
-
-def _licences(ground: _Ground) -> LicenceService:
+def _licences(ground: Ground) -> LicenceService:
     return LicenceService(
         of_port(ground.connected, "e_license"),
         SqlLicenceRepository(),
@@ -148,7 +122,7 @@ def _licences(ground: _Ground) -> LicenceService:
     )
 
 
-def _payments(ground: _Ground) -> PaymentService:
+def _payments(ground: Ground) -> PaymentService:
     bills = SqlBills(ground.cipher)
     mover = CaseMover(SqlCaseRepository(ground.cipher), ground.clock)
     return PaymentService(
@@ -162,7 +136,7 @@ def _payments(ground: _Ground) -> PaymentService:
     )
 
 
-def _seals(ground: _Ground) -> SealService:
+def _seals(ground: Ground) -> SealService:
     status = ground.settings.seal.status_upstream
     return SealService(
         provider=_the_one(ground.connected, ground.settings.seal.upstream, "e_seal"),
@@ -177,7 +151,7 @@ def _seals(ground: _Ground) -> SealService:
 
 
 def _acceptance(
-    ground: _Ground, licences: LicenceService, payments: PaymentService, seals: SealService
+    ground: Ground, licences: LicenceService, payments: PaymentService, seals: SealService
 ) -> dict[str, Any]:
     """Return the services of catalogue and cases by their names in the container."""
     works, clock, ids = ground.works, ground.clock, ground.ids
