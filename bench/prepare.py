@@ -26,9 +26,11 @@ from identity import (
     Aal,
     Ial,
     IdentityKeys,
+    IdentityProvider,
     IdentityService,
     IdType,
     IssuedToken,
+    LoginAttempt,
     Person,
     Principal,
     StaffMember,
@@ -127,7 +129,7 @@ async def _received(container: Container, principal: Principal) -> str:
     return str(case.case_id)
 
 
-class _Province:
+class _Province(IdentityProvider):
     """An identity provider whose one citizen is always signed in: only the setup uses it."""
 
     ticket_parameter = "ticket"
@@ -136,12 +138,12 @@ class _Province:
         self._clock = clock
         self.state = ""
 
-    def start_login(self, *, user_type: UserType, return_url: str) -> str:
-        self.state = return_url.rpartition("/")[2]
-        return return_url
+    async def start_login(self, attempt: LoginAttempt) -> str:
+        self.state = str(attempt.return_url).rpartition("/")[2]
+        return str(attempt.return_url)
 
-    async def exchange(self, params: Mapping[str, str], *, user_type: UserType) -> UpstreamSession:
-        return UpstreamSession(user_type, params[self.ticket_parameter])
+    async def exchange(self, params: Mapping[str, str], attempt: LoginAttempt) -> UpstreamSession:
+        return UpstreamSession(attempt.user_type, params[self.ticket_parameter])
 
     async def fetch_principal(self, session: UpstreamSession) -> Profile:
         person = Person(
@@ -158,9 +160,6 @@ class _Province:
             amr=("pwd",),
             auth_time=self._clock.now(),
         )
-
-    def logout_url(self, session: UpstreamSession, return_url: str) -> str | None:
-        return None
 
     def checks(self) -> Sequence[Any]:
         return ()

@@ -9,6 +9,8 @@ from identity.errors import (
     LoginRefused,
     LoginRequestInvalid,
     LoginStateInvalid,
+    NotOffered,
+    OrgNotYours,
     ProfileIncomplete,
     ReturnAddressNotRegistered,
     StaffUnknown,
@@ -38,6 +40,7 @@ from identity.ports import PORT_VERSION, IdentityProvider
 from identity.service import STAFF_PREFIX, TOKEN_PREFIX, IdentityKeys, IdentityService
 from identity.states import LOGIN, SESSION
 from identity.subjects import PairwiseSubjects
+from identity.upstream import Assurance, Capability, LoginAttempt, OrgAccount, OrgPage
 
 __all__ = [
     "LOGIN",
@@ -47,6 +50,8 @@ __all__ = [
     "TOKEN_PREFIX",
     "Aal",
     "ActingRole",
+    "Assurance",
+    "Capability",
     "CodeInvalid",
     "Ial",
     "IdType",
@@ -54,6 +59,7 @@ __all__ = [
     "IdentityProvider",
     "IdentityService",
     "IssuedToken",
+    "LoginAttempt",
     "LoginCallbackInvalid",
     "LoginFinished",
     "LoginInterrupted",
@@ -61,8 +67,12 @@ __all__ = [
     "LoginRequestInvalid",
     "LoginStarted",
     "LoginStateInvalid",
+    "NotOffered",
     "Options",
     "Org",
+    "OrgAccount",
+    "OrgNotYours",
+    "OrgPage",
     "PairwiseSubjects",
     "Person",
     "PortalClient",

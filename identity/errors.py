@@ -190,3 +190,35 @@ class StaffUnknown(NotFound):
     clerk = Text(
         "没有此工作人员或已停用，请核对工号。", "No such active member of staff; check the id."
     )
+
+
+class NotOffered(Conflict):
+    """The identity system cannot do this at all; ``capability`` names what."""
+
+    code = "identity_capability_not_offered"
+    title = Text("该登录方式不支持此功能", "This way to sign in does not offer it")
+    citizen = Text(
+        "您使用的登录方式不支持此功能，请换一种方式登录。",
+        "Your way to sign in does not offer this; sign in another way.",
+    )
+    clerk = Text(
+        "该身份认证系统没有此能力，请换一种方式办理。",
+        "This identity system cannot do it; use another way.",
+    )
+
+    def __init__(self, capability: str) -> None:
+        super().__init__(f"not offered: {capability}", capability=capability)
+
+
+class OrgNotYours(NotFound):
+    """The person may not act for this organisation, or there is no such one."""
+
+    code = "organisation_unknown"
+    title = Text("没有此法人账号", "Unknown organisation")
+    citizen = Text(
+        "您的账号下没有这个单位，请刷新列表后再选。",
+        "Your account has no such organisation; refresh the list.",
+    )
+    clerk = Text(
+        "该账号未绑定此法人，请核对后再试。", "The account is not bound to this organisation."
+    )

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
+from identity.errors import NotOffered
 from identity.model import (
     Login,
     LoginState,
@@ -18,41 +19,71 @@ from identity.model import (
     UpstreamSession,
     UserType,
 )
+from identity.upstream import Capability, LoginAttempt, OrgPage
 from kernel.work import Work
 
-PORT_VERSION: Final = 1
+PORT_VERSION: Final = 2
 """Raised whenever IdentityProvider changes."""
 
 
 class IdentityProvider(Protocol):
-    """统一身份认证系统 of ticket kind: a login page, a one-time ticket back, an exchange behind the
-    scenes.
+    """统一身份认证系统: a login page, a one-time ticket back, an exchange behind the scenes.
 
     Calls upstream raise the five upstream errors of ``kernel.errors`` or, where the meaning is
     certain, TicketExpired, TicketReplayed, LoginRefused and ProfileIncomplete of
-    ``identity.errors``.
+    ``identity.errors``. A provider inherits from this class and writes what its system has; what
+    it leaves out raises NotOffered. Its manifest's ``capabilities`` say which of
+    ``identity.upstream.Capability`` it has.
     """
 
     ticket_parameter: str
     """Name of the query parameter in which the upstream hands back its ticket."""
 
-    def start_login(self, *, user_type: UserType, return_url: str) -> str:
-        """Return the address of the login page, which sends the browser back to ``return_url``."""
+    async def start_login(self, attempt: LoginAttempt) -> str:
+        """Return the address of the login page, which sends the browser back to
+        ``attempt.return_url``; most providers need no call upstream for it.
+        """
         ...
 
-    async def exchange(self, params: Mapping[str, str], *, user_type: UserType) -> UpstreamSession:
-        """Swap the ticket in ``params`` for an upstream session; a ticket works once."""
+    async def exchange(self, params: Mapping[str, str], attempt: LoginAttempt) -> UpstreamSession:
+        """Swap the ticket in ``params`` for an upstream session; a ticket works once.
+
+        ``params`` came back to ``attempt.return_url``, or from the province's app when
+        ``attempt.from_app``, where a provider without APP_LOGIN raises NotOffered. Raises
+        LoginCallbackInvalid when there is no ticket in them.
+        """
         ...
 
     async def fetch_principal(self, session: UpstreamSession) -> Profile:
         """Return who logged in."""
         ...
 
+    async def list_orgs(self, session: UpstreamSession, page: int) -> OrgPage:
+        """Return one page of the organisations that the person may act for (ORG_LIST)."""
+        raise NotOffered(Capability.ORG_LIST)
+
+    async def switch_org(self, session: UpstreamSession, org_id: str) -> UpstreamSession:
+        """Return a session of the same person for another organisation of the list (ORG_SWITCH).
+
+        Raises OrgNotYours where the upstream says that the person may not act for it.
+        """
+        raise NotOffered(Capability.ORG_SWITCH)
+
+    async def handoff_ticket(self, session: UpstreamSession, target_app: str) -> str:
+        """Return a one-time ticket (代理票据) for another application of the province (HANDOFF)."""
+        raise NotOffered(Capability.HANDOFF)
+
+    async def password_ticket(self, login_name: str, password: str) -> str:
+        """Return a one-time ticket for an account's name and password (PASSWORD); for terminals
+        that have no browser. Neither is stored or logged.
+        """
+        raise NotOffered(Capability.PASSWORD)
+
     def logout_url(self, session: UpstreamSession, return_url: str) -> str | None:
         """Return where to send the browser to log out upstream too; None when the upstream has no
-        such page.
+        such page (LOGOUT).
         """
-        ...
+        return None
 
     def checks(self) -> Sequence[Any]:
         """Return the steps of the self-check, which the adapter kit runs in this order."""

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from identity import codec, errors, model
+from identity.arrival import Attempts, fetch
 from identity.cache import VerifiedTokens
 from identity.model import Login, LoginState, Principal, Profile, Session, SessionState, UserType
 from identity.options import Options, PortalClient
@@ -20,7 +21,7 @@ from identity.states import LOGIN, SESSION
 from kernel.clock import Clock
 from kernel.crypto.errors import DecryptionFailed
 from kernel.crypto.fields import FieldCipher, Place, blind_index
-from kernel.errors import Failure, Unauthenticated, UpstreamOutcomeUnknown
+from kernel.errors import Failure, Unauthenticated
 from kernel.ids import IdSource
 from kernel.work import Move, Work, WorkSource
 
@@ -59,6 +60,7 @@ class IdentityService:
         self._ids = ids
         self._keys = keys
         self._options = options
+        self._attempts = Attempts(options.callback_base, keys.index_key)
         self._portals = {portal.client_id: portal for portal in options.portals}
         self._verified = VerifiedTokens(
             clock, seconds=options.cache_seconds, size=options.cache_size
@@ -99,8 +101,7 @@ class IdentityService:
             created_at=now,
             expires_at=now + timedelta(seconds=self._options.login_seconds),
         )
-        callback = f"{self._options.callback_base.rstrip('/')}/{idp}/{secret}"
-        redirect = provider.start_login(user_type=user_type, return_url=callback)
+        redirect = await provider.start_login(self._attempts.by_browser(idp, user_type, secret))
         async with self._works.begin() as work:
             await self._rows.add_login(work, login)
         return model.LoginStarted(redirect, secret)
@@ -124,7 +125,8 @@ class IdentityService:
         ticket = codec.only_ticket(given, provider.ticket_parameter)
         login = await self._claim(idp, state, ticket)
         try:
-            upstream, profile = await _fetch(provider, dict(given), login.user_type)
+            attempt = self._attempts.by_browser(idp, login.user_type, state)
+            upstream, profile = await fetch(provider, dict(given), attempt)
         except Failure as failure:
             async with self._works.begin() as work:
                 await self._move(work, login, LoginState.REFUSED, note=failure.code)
@@ -370,20 +372,6 @@ class IdentityService:
 
     def _principal(self, session_id: str, sealed: bytes) -> Principal:
         return codec.principal_of_json(self._open(session_id, "principal", sealed))
-
-
-async def _fetch(
-    provider: IdentityProvider, params: Mapping[str, str], user_type: UserType
-) -> tuple[model.UpstreamSession, Profile]:
-    try:
-        upstream = await provider.exchange(params, user_type=user_type)
-        profile = await provider.fetch_principal(upstream)
-    except UpstreamOutcomeUnknown as exc:
-        # Unknown means "ask before repeating" elsewhere; here the next login brings a new ticket.
-        raise errors.LoginInterrupted from exc
-    if profile.user_type is not user_type:
-        raise errors.LoginRefused("the upstream logged in another type of user")
-    return upstream, profile
 
 
 def _session_move(session: Session, new: SessionState) -> Move:

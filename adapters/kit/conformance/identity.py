@@ -31,6 +31,7 @@ from identity.model import (
     UserType,
 )
 from identity.ports import IdentityProvider
+from identity.upstream import LoginAttempt
 from kernel.errors import Failure, UpstreamAuthFailed, UpstreamProtocolError, UpstreamRejected
 
 REAL_PERSON: Final = "张明轩"
@@ -48,8 +49,10 @@ async def check_login_returns_with_one_ticket(world: World) -> None:
 
 async def check_foreign_return_address_is_refused(world: World) -> None:
     """The login page does not send tickets to strangers."""
-    url = _provider(world).start_login(
-        user_type=UserType.NATURAL_PERSON, return_url="https://elsewhere.invalid/auth/cb"
+    url = await _provider(world).start_login(
+        LoginAttempt(
+            user_type=UserType.NATURAL_PERSON, return_url="https://elsewhere.invalid/auth/cb"
+        )
     )
     answer = await world.browser.get(url)
     assert answer.status_code >= 400, "the login page serves an unregistered return address"
@@ -153,7 +156,8 @@ async def check_wrong_credentials(world: World) -> None:
     try:
         provider: IdentityProvider = stranger.provider
         await _refused(
-            provider.exchange(dict(params), user_type=UserType.NATURAL_PERSON), UpstreamAuthFailed
+            provider.exchange(dict(params), attempt_of(world, UserType.NATURAL_PERSON)),
+            UpstreamAuthFailed,
         )
         for check in provider.checks():
             await _refused(check.run(), UpstreamAuthFailed)
@@ -209,10 +213,9 @@ async def check_self_check(world: World) -> None:
 
 async def sign_in(world: World, user_type: UserType, title: str) -> list[tuple[str, str]]:
     """Sign in as a browser does and return the parameters with which the gateway is called back."""
-    callback = f"{world.place.gateway_url}/auth/cb/{world.name}/{world.ids.secret()}"
-    page = await world.browser.get(
-        _provider(world).start_login(user_type=user_type, return_url=callback)
-    )
+    attempt = attempt_of(world, user_type)
+    callback = str(attempt.return_url)
+    page = await world.browser.get(await _provider(world).start_login(attempt))
     form = _LoginForm.of(page)
     answer = await world.browser.post(
         str(page.url.join(form.action)), data={**form.hidden, "account": form.accounts[title]}
@@ -221,6 +224,18 @@ async def sign_in(world: World, user_type: UserType, title: str) -> list[tuple[s
     target = urlsplit(answer.headers["location"])
     assert f"{target.scheme}://{target.netloc}{target.path}" == callback
     return parse_qsl(target.query, strict_parsing=True)
+
+
+def attempt_of(world: World, user_type: UserType) -> LoginAttempt:
+    """Return the same login attempt for a world and a type of user every time."""
+    notes: dict[UserType, LoginAttempt] = world.notes.setdefault("attempts", {})
+    if user_type not in notes:
+        notes[user_type] = LoginAttempt(
+            user_type=user_type,
+            return_url=f"{world.place.gateway_url}/auth/cb/{world.name}/{world.ids.secret()}",
+            seed=world.ids.secret(),
+        )
+    return notes[user_type]
 
 
 async def _profile_of(world: World, user_type: UserType, title: str) -> Profile:
@@ -237,7 +252,7 @@ async def _exchange(
     params: Sequence[tuple[str, str]],
     user_type: UserType = UserType.NATURAL_PERSON,
 ) -> UpstreamSession:
-    return await _provider(world).exchange(dict(params), user_type=user_type)
+    return await _provider(world).exchange(dict(params), attempt_of(world, user_type))
 
 
 async def _change(world: World, title: str, **changes: str) -> None:

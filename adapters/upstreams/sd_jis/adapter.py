@@ -28,6 +28,8 @@ from adapters.upstreams.sd_jis.wire import (
 )
 from identity.errors import LoginCallbackInvalid, LoginRefused, TicketExpired, TicketReplayed
 from identity.model import Profile, UpstreamSession, UserType
+from identity.ports import IdentityProvider
+from identity.upstream import LoginAttempt
 from kernel.errors import (
     UpstreamAuthFailed,
     UpstreamError,
@@ -51,7 +53,7 @@ def create(options: Options, kit: Kit) -> Jis:
     return Jis(options, kit)
 
 
-class Jis:
+class Jis(IdentityProvider):
     """IdentityProvider on 山东省统一身份认证 of the JIS generation."""
 
     def __init__(self, options: Options, kit: Kit) -> None:
@@ -60,15 +62,15 @@ class Jis:
         self._browser = (options.browser_url or options.base_url).rstrip("/")
         self.ticket_parameter: str = options.ticket_parameter
 
-    def start_login(self, *, user_type: UserType, return_url: str) -> str:
+    async def start_login(self, attempt: LoginAttempt) -> str:
         query = {
             self._options.app_parameter: self._options.appmark,
-            self._options.user_type_parameter: mapping.USER_TYPES[user_type],
-            self._options.back_parameter: return_url,
+            self._options.user_type_parameter: mapping.USER_TYPES[attempt.user_type],
+            self._options.back_parameter: str(attempt.return_url),
         }
         return f"{self._browser}{self._options.login_path}?{urlencode(query)}"
 
-    async def exchange(self, params: Mapping[str, str], *, user_type: UserType) -> UpstreamSession:
+    async def exchange(self, params: Mapping[str, str], attempt: LoginAttempt) -> UpstreamSession:
         ticket = params.get(self.ticket_parameter)
         if not ticket:
             raise LoginCallbackInvalid("no ticket")
@@ -78,7 +80,7 @@ class Jis:
         except mapping.Malformed as exc:
             raise self._breach(Service.TICKET_VALIDATE, str(exc)) from None
         found = self._parse(Service.TICKET_VALIDATE, TokenData, data)
-        return UpstreamSession(user_type, found.token)
+        return UpstreamSession(attempt.user_type, found.token)
 
     async def fetch_principal(self, session: UpstreamSession) -> Profile:
         now = self._kit.clock.now()

@@ -35,6 +35,7 @@ from identity.model import (
 from identity.options import Options, PortalClient
 from identity.ports import IdentityProvider, Repository
 from identity.service import IdentityKeys, IdentityService
+from identity.upstream import LoginAttempt
 from kernel.clock import FrozenClock
 from kernel.crypto.fields import Algorithm, FieldCipher
 from kernel.crypto.keys import KeyRing
@@ -108,7 +109,7 @@ def company_profile() -> Profile:
 
 
 @dataclass
-class FakeProvider:
+class FakeProvider(IdentityProvider):
     """Accepts every ticket; raises ``failure`` where one is set."""
 
     profiles: dict[UserType, Profile] = field(
@@ -121,15 +122,20 @@ class FakeProvider:
     exchanged: list[Mapping[str, str]] = field(default_factory=list)
     ticket_parameter: str = "ticket"
 
-    def start_login(self, *, user_type: UserType, return_url: str) -> str:
-        return f"https://idp.example.gov.cn/login?type={user_type}&back={return_url}"
+    attempts: list[LoginAttempt] = field(default_factory=list)
 
-    async def exchange(self, params: Mapping[str, str], *, user_type: UserType) -> UpstreamSession:
+    async def start_login(self, attempt: LoginAttempt) -> str:
+        self.attempts.append(attempt)
+        back = f"back={attempt.return_url}"
+        return f"https://idp.example.gov.cn/login?type={attempt.user_type}&{back}"
+
+    async def exchange(self, params: Mapping[str, str], attempt: LoginAttempt) -> UpstreamSession:
         assert open_works.get() == 0, "the upstream was called inside a unit of work"
         self.exchanged.append(params)
+        self.attempts.append(attempt)
         if self.failure is not None:
             raise self.failure
-        return UpstreamSession(user_type, "upstream-token")
+        return UpstreamSession(attempt.user_type, "upstream-token")
 
     async def fetch_principal(self, session: UpstreamSession) -> Profile:
         assert open_works.get() == 0

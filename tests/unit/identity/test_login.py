@@ -18,6 +18,7 @@ from identity import (
     UnknownProvider,
     UserType,
 )
+from identity.arrival import Attempts
 from identity.model import LoginState
 from kernel.errors import Failure, UpstreamAuthFailed, UpstreamOutcomeUnknown, UpstreamUnavailable
 from kernel.ids import RandomIds
@@ -29,6 +30,7 @@ from tests.unit.identity.fakes import (
     VERIFIER,
     Desk,
     challenge_of,
+    keys,
 )
 
 
@@ -294,3 +296,29 @@ def test_every_error_has_a_code_and_three_texts_of_its_own(error):
         assert text.zh
         assert text.en
         assert text.zh != text.en
+
+
+async def test_the_provider_is_told_the_same_before_and_after(desk):
+    state = await desk.begin()
+    await desk.finish(state)
+    before, after = desk.provider.attempts
+    assert before == after
+    assert before.return_url.endswith(f"/{state}")
+    assert len(before.seed) == 43
+    assert state not in before.seed
+
+
+async def test_every_login_has_another_seed_and_only_the_key_makes_it(desk):
+    await desk.begin()
+    await desk.begin()
+    first, second = desk.provider.attempts
+    assert first.seed != second.seed
+    state = first.return_url.rpartition("/")[2]
+    ours, theirs = (
+        Attempts("https://gateway.example.gov.cn/auth/cb", key).by_browser(
+            "idp", first.user_type, state
+        )
+        for key in (keys().index_key, b"another key")
+    )
+    assert ours == first
+    assert theirs.seed != first.seed

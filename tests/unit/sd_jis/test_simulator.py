@@ -27,9 +27,12 @@ from adapters.upstreams.sd_jis.wire import (
 )
 from identity.errors import TicketExpired
 from identity.model import UserType
+from identity.upstream import LoginAttempt
 from kernel.clock import BEIJING, FrozenClock
 from kernel.errors import UpstreamProtocolError, UpstreamRejected, UpstreamUnavailable
 from kernel.gbcodes import parse_citizen_id, parse_uscc
+
+BY_APP = LoginAttempt(user_type=UserType.NATURAL_PERSON)
 
 
 @pytest.fixture
@@ -133,9 +136,7 @@ async def test_a_ticket_lives_a_minute_and_works_once(world, frozen_clock):
 
 
 async def test_a_token_lives_long_but_not_for_ever(world, frozen_clock):
-    session = await world.provider.exchange(
-        {"ticket": await ticket(world)}, user_type=UserType.NATURAL_PERSON
-    )
+    session = await world.provider.exchange({"ticket": await ticket(world)}, BY_APP)
     frozen_clock.advance(TOKEN_LIFE - timedelta(seconds=1))
     assert await world.provider.fetch_principal(session)
     frozen_clock.advance(timedelta(seconds=1))
@@ -205,16 +206,14 @@ async def test_the_people_are_synthetic_with_right_check_digits(world):
 async def test_an_unknown_retcode_is_counted_and_refused(world):
     world.reconnect(retcodes={Retcode.OK: Meaning.OK})
     with pytest.raises(UpstreamRejected) as caught:
-        await world.provider.exchange({"ticket": "ST-x"}, user_type=UserType.NATURAL_PERSON)
+        await world.provider.exchange({"ticket": "ST-x"}, BY_APP)
     assert caught.value.upstream_code == Retcode.TICKET_UNKNOWN
     assert ("sd_jis", "retcode", Retcode.TICKET_UNKNOWN) in world.telemetry.unknown_codes()
 
 
 async def test_errors_repeat_neither_tickets_nor_the_upstreams_words(world):
     with pytest.raises(TicketExpired) as caught:
-        await world.provider.exchange(
-            {"ticket": "ST-very-secret"}, user_type=UserType.NATURAL_PERSON
-        )
+        await world.provider.exchange({"ticket": "ST-very-secret"}, BY_APP)
     told = f"{caught.value!r} {caught.value.detail} {caught.value.extras}"
     assert "ST-very-secret" not in told
     assert "失败" not in told
@@ -229,7 +228,7 @@ async def test_a_page_instead_of_json_is_a_breach(world):
 async def test_an_upstream_that_is_away_is_unavailable(world):
     world.reconnect_to_nowhere()
     with pytest.raises(UpstreamUnavailable):
-        await world.provider.exchange({"ticket": "ST-x"}, user_type=UserType.NATURAL_PERSON)
+        await world.provider.exchange({"ticket": "ST-x"}, BY_APP)
 
 
 def test_the_visitor_is_a_real_client(world):
