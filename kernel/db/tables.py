@@ -1,4 +1,4 @@
-"""The tables of the kernel: history, events, tasks, inbox, idempotency, numbers and counters."""
+"""The tables of the kernel: history, events, audit, tasks, inbox, keys, numbers and counters."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy import (
     LargeBinary,
     SmallInteger,
     Table,
+    Text,
     UniqueConstraint,
 )
 from sqlalchemy import text as sql
@@ -62,6 +63,42 @@ events: Final = Table(
         postgresql_where=sql("position IS NULL"),
         sqlite_where=sql("position IS NULL"),
     ),
+)
+
+audit: Final = Table(
+    "kernel_audit",
+    metadata,
+    id_column(),
+    # Text, not JSON: the digest is over these very bytes.
+    Column("body", Text, nullable=False),
+    Column("leaf", text(64), nullable=False),
+    Column("seal_seq", BigInteger),
+    Column("chain", text(64)),
+    # What is searched for, repeated from the body; the check of the trail compares them.
+    Column("at", UtcDateTime, nullable=False),
+    Column("action", text(64), nullable=False),
+    Column("category", text(1), nullable=False),
+    Column("actor", text(128), nullable=False),
+    Column("result", text(8), nullable=False),
+    Column("reference", text(MAX_REFERENCE), nullable=False),
+    UniqueConstraint("seal_seq"),
+    Index(None, "actor", "id"),
+    Index(None, "reference", "id"),
+    Index(
+        "ix_kernel_audit_unsealed",
+        "id",
+        postgresql_where=sql("seal_seq IS NULL"),
+        sqlite_where=sql("seal_seq IS NULL"),
+    ),
+)
+
+audit_checkpoints: Final = Table(
+    "kernel_audit_checkpoint",
+    metadata,
+    Column("seal_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("signature", text(160), nullable=False),
+    Column("key_id", text(64), nullable=False),
 )
 
 event_counters: Final = Table(
