@@ -22,6 +22,7 @@ from gateway.cases.service import CaseService
 from gateway.catalog.service import CatalogService
 from gateway.events.refusals import Refusals
 from gateway.settings import Settings
+from identity import ClientRegistry
 from kernel.clock import Clock
 from kernel.db.engine import Database
 from kernel.db.events import EventLog
@@ -71,6 +72,7 @@ class Container:
     metrics: CollectorRegistry
     subjects: identity.PairwiseSubjects
     identity: identity.IdentityService
+    clients: ClientRegistry
     licences: e_license.LicenceService
     seals: e_seal.SealService
     payments: payments.PaymentService

@@ -70,6 +70,10 @@ class Options(BaseModel):
     """How long another process may still honour a token after its logout."""
     cache_size: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     """Verified tokens kept in memory, in number."""
+    key_days: Annotated[int, Field(ge=1, le=400)] = 180
+    """How long a client's key may sign."""
+    key_warning_days: tuple[Annotated[int, Field(ge=1, le=180)], ...] = (30, 14, 7, 1)
+    """At how many days before a key's end its client and operations are warned."""
     keep_days: Annotated[int, Field(ge=1, le=90)] = 7
     """How long rows of logins that are over, and the marks of used tickets, are kept."""
 

@@ -6,9 +6,12 @@ from typing import Any
 
 from gateway.bootstrap.ground import Ground
 from gateway.bootstrap.upstreams import of_port
+from identity.clients.repository import SqlClientRows
+from identity.clients.service import ClientRegistry
 from identity.repository import SqlRepository
 from identity.service import IdentityKeys, IdentityService
 from identity.subjects import PairwiseSubjects
+from kernel.ids import random_bytes
 
 
 def people_of(ground: Ground) -> dict[str, Any]:
@@ -22,4 +25,16 @@ def people_of(ground: Ground) -> dict[str, Any]:
         IdentityKeys(ground.cipher, ground.index_key),
         ground.settings.identity,
     )
-    return {"identity": service, "subjects": PairwiseSubjects(ground.index_key)}
+    clients = ClientRegistry(
+        SqlClientRows(ground.cipher),
+        ground.works,
+        ground.clock,
+        ground.ids,
+        ground.settings.identity,
+        random_bytes,
+    )
+    return {
+        "identity": service,
+        "subjects": PairwiseSubjects(ground.index_key),
+        "clients": clients,
+    }

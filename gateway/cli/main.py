@@ -1,10 +1,10 @@
-"""The command line's front door: demo, serve, worker, sandbox, db, adapter, case, seal, staff."""
+"""The command line's front door: every command and group of commands by its name."""
 
 from __future__ import annotations
 
 import typer
 
-from gateway.cli import adapters, cases, data, processes, seals, staff
+from gateway.cli import adapters, cases, clients, data, processes, seals, staff
 from gateway.cli.demo import command as demo
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.add_typer(adapters.app, name="adapter")
 app.add_typer(cases.app, name="case")
 app.add_typer(seals.app, name="seal")
 app.add_typer(staff.app, name="staff")
+app.add_typer(clients.app, name="client")
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from gateway.cases.desk import BILL_TASK
 from gateway.cases.orders import DOCUMENT_TASK
 from gateway.cases.service import VOID_TASK
 from gateway.container import Container
+from gateway.worker.keys import register_keys
 from kernel.db import inbox, task_store
 from kernel.db.task_kinds import Backoff, TaskRegistry
 from kernel.db.task_run import Abandon, Run
@@ -87,6 +88,7 @@ def register(registry: TaskRegistry, services: Container) -> None:
         max_attempts=_MANY,
         backoff=_PATIENT,
     )
+    register_keys(registry, services)
     registry.every("identity.sweep", _HOURLY, [_forget_logins(services)])
     registry.every("idempotency.purge", _HOURLY, [_purge_keys(services)])
     registry.every("tasks.purge", _DAILY, [_purge_tasks(services)])
