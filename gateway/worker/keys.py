@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from typing import Final
 
 import structlog
@@ -19,17 +20,20 @@ _log = structlog.get_logger("clients")
 
 def register_keys(registry: TaskRegistry, services: Container) -> None:
     """Register both kinds of task."""
-    expiring = Gauge(
-        "onewindow_client_keys_expiring",
-        "Active keys of clients by the warning that they are in",
-        ("days",),
-        registry=services.metrics,
-    )
+
+    @cache
+    def expiring() -> Gauge:
+        return Gauge(
+            "onewindow_client_keys_expiring",
+            "Active keys of clients by the warning that they are in",
+            ("days",),
+            registry=services.metrics,
+        )
 
     async def watch(_run: Run) -> None:
         found = await services.clients.watch_keys()
         for days, count in found.expiring.items():
-            expiring.labels(days).set(count)
+            expiring().labels(days).set(count)
         if found.expired or any(found.expiring.values()):
             _log.warning("client_keys", expiring=dict(found.expiring), expired=found.expired)
 
