@@ -20,7 +20,7 @@ from e_seal.findings import Code, Finding
 from e_seal.ofd import xml
 from e_seal.ofd.errors import OfdError, OfdMalformed
 from e_seal.ofd.package import Package, appended, read_package
-from e_seal.ofd.reader import OFD_XML, OfdDocument, read_parts, resolve
+from e_seal.ofd.reader import OFD_XML, Outline, read_outline, resolve
 from e_seal.ofd.writer import box, mm
 from e_seal.ses.model import SesFormatError
 from e_seal.ses.read import read_signature
@@ -175,7 +175,7 @@ def freeze(
     lock: bool,
 ) -> PreparedSignature:
     """``prepare`` for both kinds of signature; a ``Sign`` carries no seal file and no stamps."""
-    document = read_parts(read_package(ofd))
+    document = read_outline(read_package(ofd))
     _refuse_if_locked(document)
     package = document.package
     number = next(n for n in range(len(package.entries) + 1) if not _taken(package, n))
@@ -249,7 +249,7 @@ def check_response(
 class _Ids:
     """Signature and stamp ids share one series ``s001`` (GB/T 33190)."""
 
-    def __init__(self, document: OfdDocument) -> None:
+    def __init__(self, document: Outline) -> None:
         self._last = 0
         path = document.signatures_path
         if path is not None and path in document.package:
@@ -273,7 +273,7 @@ def _taken(package: Package, number: int) -> bool:
     return any(name.casefold().startswith(prefix) for name in package)
 
 
-def _refuse_if_locked(document: OfdDocument) -> None:
+def _refuse_if_locked(document: Outline) -> None:
     for entry in document.signatures:
         if entry.path not in document.package:
             continue
@@ -282,7 +282,7 @@ def _refuse_if_locked(document: OfdDocument) -> None:
                 raise SignatureListLocked(f"signature {entry.id} covers the list of signatures")
 
 
-def _signatures(document: OfdDocument, new: tuple[str, str, str], last: str) -> bytes:
+def _signatures(document: Outline, new: tuple[str, str, str], last: str) -> bytes:
     entries = [(entry.id, entry.type, entry.path) for entry in document.signatures]
     entries.append(new)
     listed = [
@@ -307,14 +307,14 @@ def _announced(ofd_xml: bytes) -> str | None:
     return None if location is None else resolve(OFD_XML, location)
 
 
-def _stamp(document: OfdDocument, stamp: Stamp, stamp_id: str) -> str:
-    if not 0 <= stamp.page < len(document.pages) or stamp.width <= 0 or stamp.height <= 0:
+def _stamp(document: Outline, stamp: Stamp, stamp_id: str) -> str:
+    if not 0 <= stamp.page < len(document.page_ids) or stamp.width <= 0 or stamp.height <= 0:
         raise ValueError("a stamp needs an existing page and a size")
     return xml.tag(
         "StampAnnot",
         {
             "ID": stamp_id,
-            "PageRef": document.pages[stamp.page].id,
+            "PageRef": document.page_ids[stamp.page],
             "Boundary": box(stamp.x, stamp.y, stamp.width, stamp.height),
             "Clip": " ".join(map(mm, stamp.clip)) if stamp.clip else None,
         },

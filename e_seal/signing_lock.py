@@ -19,7 +19,7 @@ from e_seal.asn1.x509 import Certificate, read_certificate
 from e_seal.findings import Code, Finding
 from e_seal.ofd.errors import OfdMalformed
 from e_seal.ofd.package import read_package
-from e_seal.ofd.reader import read_parts
+from e_seal.ofd.reader import read_outline
 from e_seal.ses.model import SesFormatError
 from e_seal.ses.read import read_seal
 from e_seal.signing import OID_SM3, PreparedSignature, freeze
@@ -37,7 +37,7 @@ def prepare_lock(ofd: bytes, seal: bytes, *, at: datetime) -> PreparedSignature:
     Raises OfdError for a document that cannot be read or carries no signature yet, and
     SignatureListLocked for one that is locked.
     """
-    if not read_parts(read_package(ofd)).signatures:
+    if not read_outline(read_package(ofd)).signatures:
         raise OfdMalformed("there is no signature to lock")
     return freeze(ofd, seal, (), at=at, kind="Sign", lock=True)
 

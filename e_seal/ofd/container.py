@@ -7,8 +7,10 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final, TypeAlias
 
+from e_seal.ofd.archive import Packed
 from e_seal.ofd.errors import OfdMalformed, OfdUnsafe
 from kernel.crypto import sm3
 
@@ -43,22 +45,28 @@ _LOCAL_HEADER: Final = struct.Struct("<4s2xHH4x12xHH")
 _LOCAL_MAGIC: Final = b"PK\x03\x04"
 
 
+_SEAL: Final = ".esl"
+_MAX_SEAL: Final = 64 * 1024
+_digest_of_seal: Final = lru_cache(maxsize=64)(sm3.digest)
+"""By the exact bytes: one seal lies in many documents."""
+
+
 class Entries(Mapping[str, bytes]):
     """Entry names and contents in file order; digests of large entries are taken once."""
 
     def __init__(
-        self, source: Source, kept: dict[str, bytes | None], large: dict[str, zipfile.ZipInfo]
+        self, source: Source, kept: dict[str, bytes | None], infos: dict[str, zipfile.ZipInfo]
     ) -> None:
         self._source = source
         self._kept = kept
-        self._large = large
+        self._infos = infos
         self._digests: dict[str, bytes] = {}
         self._room = _KEPT_IN_ALL
 
     def __getitem__(self, name: str) -> bytes:
         data = self._kept[name]
         if data is None:
-            return b"".join(_chunks(self._source, self._large[name]))
+            return b"".join(_chunks(self._source, self._infos[name]))
         return data
 
     def __iter__(self) -> Iterator[str]:
@@ -75,25 +83,37 @@ class Entries(Mapping[str, bytes]):
         known = self._digests.get(name)
         if known is None:
             data = self._kept[name]
-            chunks = _chunks(self._source, self._large[name]) if data is None else (data,)
+            if data is not None and name.endswith(_SEAL) and len(data) <= _MAX_SEAL:
+                return _digest_of_seal(data)
+            chunks = _chunks(self._source, self._infos[name]) if data is None else (data,)
             known = self._digests[name] = sm3.digest_of(chunks)
         return known
 
+    def packed(self, name: str) -> Packed | None:
+        """An entry as it lies in the file; None for one that was changed or added since."""
+        info = self._infos.get(name)
+        if info is None:
+            return None
+        start, stop = _body(self._source, info)
+        return Packed(info.compress_type, info.CRC, info.file_size, self._source[start:stop])
+
     def add(self, name: str, info: zipfile.ZipInfo) -> None:
         """Inflate one entry, which checks it, and keep it if it is small."""
+        self._infos[name] = info
         if info.file_size <= min(_KEPT, self._room):
             self._room -= info.file_size
             self._kept[name] = _whole(self._source, info)
             return
         self._kept[name] = None
-        self._large[name] = info
         self.digest(name)
 
     def changed(self, changes: Mapping[str, bytes]) -> "Entries":
         """A copy with entries replaced or appended."""
-        large = {name: info for name, info in self._large.items() if name not in changes}
-        found = Entries(self._source, {**self._kept, **changes}, large)
-        found._digests.update((name, self._digests[name]) for name in large)
+        infos = {name: info for name, info in self._infos.items() if name not in changes}
+        found = Entries(self._source, {**self._kept, **changes}, infos)
+        found._digests.update(
+            (name, digest) for name, digest in self._digests.items() if name in infos
+        )
         return found
 
 

@@ -1,22 +1,14 @@
 """The ZIP container of an OFD file: read defensively, written byte for byte the same each time."""
 
-import io
-import stat
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final
 
+from e_seal.ofd import archive
 from e_seal.ofd.container import Entries, Source, read_entries
 from e_seal.ofd.errors import OfdMalformed
-from kernel.clock import beijing
 from kernel.crypto import sm3
-
-_EARLIEST_YEAR: Final = 1980
-_PACKED: Final = (".esl", ".dat", ".png", ".jpg", ".jpeg")
-"""Pictures, and seals that are mostly a picture: deflating them again only costs time."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +44,14 @@ class Package:
 
     def to_bytes(self, at: datetime) -> bytes:
         """Write the container with ``at`` (shown in Beijing time) as the time of every entry."""
-        moment = _moment(at)
-        out = io.BytesIO()
-        with zipfile.ZipFile(out, "w") as archive:
-            for name, data in self.entries.items():
-                archive.writestr(_info(name, moment), data)
-        return out.getvalue()
+        return archive.write(((name, self._packed(name)) for name in self.entries), at)
+
+    def _packed(self, name: str) -> archive.Packed:
+        if isinstance(self.entries, Entries):
+            packed = self.entries.packed(name)
+            if packed is not None:
+                return packed
+        return archive.pack(name, self.get(name))
 
 
 def appended(
@@ -68,31 +62,10 @@ def appended(
     Byte for byte what writing all of it again gives. Raises OfdMalformed when the entry is there,
     or ``beside``, an entry and its content, is not.
     """
-    out = io.BytesIO(container)
-    with zipfile.ZipFile(out, "a") as archive:
-        there, content = beside
-        if there not in archive.NameToInfo or archive.read(there) != content:
-            raise OfdMalformed(f"{there} is not the one that was stored")
-        if name in archive.NameToInfo:
-            raise OfdMalformed(f"there is an entry {name}")
-        archive.writestr(_info(name, _moment(at)), data)
-    return out.getvalue()
-
-
-def _moment(at: datetime) -> tuple[int, int, int, int, int, int]:
-    local = beijing(at)
-    if local.year < _EARLIEST_YEAR:
-        raise ValueError("ZIP knows no year before 1980")
-    return (local.year, local.month, local.day, local.hour, local.minute, local.second)
-
-
-def _info(name: str, moment: tuple[int, int, int, int, int, int]) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, moment)
-    packed = name.endswith(_PACKED)
-    info.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
-    info.create_system = 3  # Unix, whatever machine writes
-    info.external_attr = (stat.S_IFREG | 0o644) << 16
-    return info
+    there, content = beside
+    if archive.find(container, there) != content:
+        raise OfdMalformed(f"{there} is not the one that was stored")
+    return archive.append(container, name, data, at)
 
 
 def read_package(data: Source) -> Package:

@@ -63,6 +63,16 @@ class SignatureEntry:
 
 
 @dataclass(frozen=True)
+class Outline:
+    """The pages' ids and the signatures of an OFD file; its pages were not looked at."""
+
+    package: Package
+    page_ids: tuple[str, ...]
+    signatures_path: str | None
+    signatures: tuple[SignatureEntry, ...]
+
+
+@dataclass(frozen=True)
 class OfdDocument:
     """A read OFD file; ``reachable`` are the parts that a viewer may show, OFD.xml included."""
 
@@ -264,6 +274,19 @@ class _Walk:
                 self.reachable.add(resolve(folder, profile))
 
 
+class _Skim(_Walk):
+    """The same without opening what the pages show."""
+
+    def _page_part(self, path: str) -> Element | None:
+        return None
+
+    def _resource(self, path: str) -> None:
+        pass
+
+    def _lists(self, path: str, root: Element) -> None:
+        pass
+
+
 def _size(value: str | None) -> tuple[float, float] | None:
     numbers = _numbers(value)
     return (numbers[2], numbers[3]) if len(numbers) == 4 else None
@@ -285,13 +308,27 @@ def read(data: Source) -> OfdDocument:
     return read_parts(read_package(data))
 
 
-def read_parts(package: Package) -> OfdDocument:
-    """Read the structure of an opened container; raises OfdMalformed or OfdUnsafe."""
-    root = xml.parse(package.get(OFD_XML))
-    walk = _Walk(package)
-    bodies = list(xml.children(root, "DocBody"))
+def _bodies(package: Package) -> list[Element]:
+    bodies = list(xml.children(xml.parse(package.get(OFD_XML)), "DocBody"))
     if not bodies:
         raise OfdMalformed("OFD.xml without DocBody")
+    return bodies
+
+
+def read_outline(package: Package) -> Outline:
+    """Read only what a further signature needs to know; raises OfdMalformed or OfdUnsafe."""
+    walk = _Skim(package)
+    for body in _bodies(package):
+        walk.body(body)
+    path = walk.signatures_path
+    pages = tuple(page.id for page in walk.pages)
+    return Outline(package, pages, path, _signatures(package, path))
+
+
+def read_parts(package: Package) -> OfdDocument:
+    """Read the structure of an opened container; raises OfdMalformed or OfdUnsafe."""
+    walk = _Walk(package)
+    bodies = _bodies(package)
     twice: list[str] = []
     for body in bodies:
         walk.body(body)

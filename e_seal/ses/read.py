@@ -1,6 +1,7 @@
 """Read e-seals and seal signatures: tell the generation, then hand over to its reader."""
 
 from enum import StrEnum
+from functools import lru_cache
 
 from e_seal.asn1 import cms, tlv
 from e_seal.asn1.tlv import Asn1Error, Node
@@ -43,12 +44,15 @@ def seal_version(node: Node) -> int:
 def value_kind(data: bytes) -> ValueKind:
     """Tell what a signature value is by its first elements; raises SesFormatError."""
     try:
-        node = tlv.parse(data)
-        if cms.is_signed_data(node):
-            return ValueKind.SIGNED_DATA
-        parts = node.sequence(2, 5)
+        return _kind(tlv.parse(data))
     except Asn1Error as exc:
         raise SesFormatError(str(exc)) from exc
+
+
+def _kind(node: Node) -> ValueKind:
+    if cms.is_signed_data(node):
+        return ValueKind.SIGNED_DATA
+    parts = node.sequence(2, 5)
     if len(parts) == 2 and parts[0].tag == parts[1].tag == tlv.INTEGER:
         return ValueKind.BARE
     return ValueKind.SEAL
@@ -71,6 +75,10 @@ def signature_version(node: Node) -> int:
 
 def read_seal(data: bytes) -> Seal:
     """Read an SESeal of any generation; raises SesFormatError and nothing else."""
+    return _read_seal(data) if len(data) > v4.MAX_REMEMBERED else _remembered(data)
+
+
+def _read_seal(data: bytes) -> Seal:
     try:
         node = tlv.parse(data)
         return v1.read_seal(node) if seal_version(node) == V1 else v4.read_seal(node)
@@ -78,16 +86,20 @@ def read_seal(data: bytes) -> Seal:
         raise SesFormatError(str(exc)) from exc
 
 
+_remembered = lru_cache(maxsize=64)(_read_seal)
+"""By its exact bytes: one seal is used for many documents."""
+
+
 def read_signature(data: bytes) -> SealSignature:
     """Read an SES_Signature of any generation; raises SesFormatError.
 
     Signed data and bare r, s carry no seal: they raise SesVersionUnsupported.
     """
-    kind = value_kind(data)
-    if kind is not ValueKind.SEAL:
-        raise SesVersionUnsupported(kind)
     try:
         node = tlv.parse(data)
+        kind = _kind(node)
+        if kind is not ValueKind.SEAL:
+            raise SesVersionUnsupported(kind)
         if signature_version(node) == V1:
             return v1.read_signature(node)
         return v4.read_signature(node)

@@ -13,7 +13,7 @@ from e_seal.ses.model import HEADER_ID, V4, V5, Picture, Seal, SealSignature, Se
 _CERTIFICATES = 1
 _DIGESTS = 2
 _IMPLICIT_0 = 0x80
-_MAX_REMEMBERED = 64 * 1024
+MAX_REMEMBERED = 64 * 1024
 """Octets (OURS), so that strangers cannot fill the memory."""
 
 
@@ -87,7 +87,7 @@ def _timestamp(node: Node) -> bytes:
 
 
 def _embedded(node: Node) -> Seal:
-    if len(node.raw) > _MAX_REMEMBERED:
+    if len(node.raw) > MAX_REMEMBERED:
         return read_seal(node)
     return _remembered(node.raw)
 

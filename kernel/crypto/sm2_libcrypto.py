@@ -1,5 +1,5 @@
-"""SM2 by the system's libcrypto (OpenSSL 3 or later) through ctypes, which drops the GIL in every
-call.
+"""SM2 by the system's libcrypto (OpenSSL 3 or later) through ctypes; the calls that compute let other
+threads run.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from ctypes import POINTER, byref, c_char_p, c_int, c_long, c_size_t, c_ulong, c_void_p
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Final
 
 from kernel.crypto.errors import CryptoUnavailable, DecryptionFailed, InvalidKey
@@ -57,6 +58,17 @@ _FUNCTIONS: Final[dict[str, tuple[object, Sequence[object]]]] = {
     "EVP_DigestVerifyInit": (c_int, (c_void_p, _HANDLE, c_void_p, c_void_p, c_void_p)),
     "EVP_DigestVerify": (c_int, (c_void_p, c_char_p, c_size_t, c_char_p, c_size_t)),
 }
+
+_SLOW: Final = frozenset(
+    {
+        "EVP_PKEY_generate",
+        "EVP_PKEY_encrypt",
+        "EVP_PKEY_decrypt",
+        "EVP_DigestSign",
+        "EVP_DigestVerify",
+    }
+)
+"""Worth handing the interpreter's lock to another thread: getting it back may take milliseconds."""
 
 _Operation = Callable[..., int]
 
@@ -220,18 +232,21 @@ class LibcryptoBackend:
         return text.value.decode("ascii", "replace")
 
 
-def _load(names: Sequence[str]) -> tuple[ctypes.CDLL, str]:
+def _load(names: Sequence[str]) -> tuple[SimpleNamespace, str]:
     reasons = []
     for name in names:
         try:
-            library = ctypes.CDLL(name)
+            free, held = ctypes.CDLL(name), ctypes.PyDLL(name)
+            functions = {}
             for function, (result, arguments) in _FUNCTIONS.items():
-                symbol = getattr(library, function)
+                symbol = getattr(free if function in _SLOW else held, function)
                 symbol.restype = result
                 symbol.argtypes = arguments
+                functions[function] = symbol
         except (OSError, AttributeError) as error:
             reasons.append(f"{name}: {error}")
             continue
+        library = SimpleNamespace(**functions)
         if library.OpenSSL_version_num() >= _OLDEST:
             return library, name
         reasons.append(f"{name}: older than OpenSSL 3")
