@@ -16,3 +16,5 @@ AGAINST: Final = {
 }
 """Each case of the gateway and the baseline that its ratio is taken against."""
 NAMES: Final = (*AGAINST, NAIVE_INSERT, NAIVE_READ, BARE)
+PROGRAMS: Final = ("seals", "pushed payments", "reconciliation")
+"""Benchmarks that print figures of their own: they ask no server for anything."""

@@ -28,7 +28,7 @@ from e_seal.ofd.reader import OfdDocument, SignatureEntry, read, resolve
 from e_seal.policy import Policy
 from e_seal.report import Report, SignatureReport, report
 from e_seal.ses.model import SealSignature, SesFormatError
-from e_seal.ses.read import ValueKind, read_signature, value_kind
+from e_seal.ses.read import ValueKind, read_value
 from e_seal.signing import OID_SM3, references
 from e_seal.texts import REVOCATION, SEAL_STATUS
 from kernel.crypto import sm3
@@ -121,16 +121,15 @@ class _Check:
         self.value_path = resolve(path, xml.text(root, "SignedValue") or "SignedValue.dat")
         data, content = package.get(self.value_path), package.get(path)
         try:
-            kind = value_kind(data)
-            if kind is ValueKind.SEAL:
-                self.value = read_signature(data)
+            value = read_value(data)
         except SesFormatError as exc:
             yield Finding(Code.SES_FORMAT_INVALID, str(exc), (self.value_path,))
             return
-        if self.value is not None:
-            yield from check_value(self.value, self.policy)
-            yield from self._binding(content, self.value)
-        elif kind is ValueKind.SIGNED_DATA:
+        if isinstance(value, SealSignature):
+            self.value = value
+            yield from check_value(value, self.policy)
+            yield from self._binding(content, value)
+        elif value is ValueKind.SIGNED_DATA:
             self.digital = check_signed_data(data, content, _stated_time(root), self.policy)
         else:
             stated = _stated_time(root)

@@ -103,7 +103,9 @@ class SignedData:
 
 def is_signed_data(node: Node) -> bool:
     """Whether this is a ContentInfo of signed data."""
-    parts = node.children() if node.tag == tlv.SEQUENCE else ()
+    if node.tag != tlv.SEQUENCE or node.content[:1] != bytes((tlv.OID,)):
+        return False
+    parts = node.children()
     return bool(parts) and parts[0].tag == tlv.OID and parts[0].oid() in _SIGNED_DATA
 
 

@@ -69,8 +69,11 @@ class Node(NamedTuple):
 
     def children(self) -> tuple["Node", ...]:
         """Split the content into TLVs; raises Asn1Error if it is not a list of TLVs."""
+        self._require_room()
         found: list[Node] = []
-        for node in self.walk():
+        offset, end, depth = 0, len(self.content), self.depth + 1
+        while offset < end:
+            node, offset = _read(self.content, offset, depth)
             found.append(node)
             if len(found) > MAX_CHILDREN:
                 raise Asn1Error("too many elements")
@@ -78,14 +81,17 @@ class Node(NamedTuple):
 
     def walk(self) -> Iterator["Node"]:
         """The same one by one and without a limit, for revocation lists; raises Asn1Error."""
-        if not self.is_constructed:
-            raise Asn1Error(f"tag {self.tag:02x} is primitive")
-        if self.depth >= MAX_DEPTH:
-            raise Asn1Error("nested too deeply")
+        self._require_room()
         offset, end, depth = 0, len(self.content), self.depth + 1
         while offset < end:
             node, offset = _read(self.content, offset, depth)
             yield node
+
+    def _require_room(self) -> None:
+        if not self.is_constructed:
+            raise Asn1Error(f"tag {self.tag:02x} is primitive")
+        if self.depth >= MAX_DEPTH:
+            raise Asn1Error("nested too deeply")
 
     def sequence(self, least: int, most: int | None = None) -> tuple["Node", ...]:
         """Children of a SEQUENCE whose length lies in ``least..most`` (most defaults to least)."""

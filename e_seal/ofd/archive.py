@@ -124,9 +124,7 @@ def _listed(container: bytes, at: int, count: int) -> Iterator[tuple[str, int, i
         yield name, method, offset + _LOCAL.size + name_size, size
 
 
-def _headers(
-    name: str, entry: Packed, dated: tuple[int, int], offset: int
-) -> tuple[bytes, bytes]:
+def _headers(name: str, entry: Packed, dated: tuple[int, int], offset: int) -> tuple[bytes, bytes]:
     raw = name.encode()
     flags = 0 if name.isascii() else _UTF8_NAME
     day, moment = dated

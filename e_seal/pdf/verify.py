@@ -21,7 +21,7 @@ from e_seal.pdf.objects import Dict
 from e_seal.policy import Policy
 from e_seal.report import Report, SignatureReport, report
 from e_seal.ses.model import SealSignature, SesFormatError
-from e_seal.ses.read import ValueKind, read_signature, value_kind
+from e_seal.ses.read import ValueKind, read_value
 from e_seal.texts import REVOCATION, SEAL_STATUS
 from kernel.crypto import sm3
 
@@ -142,14 +142,14 @@ class _Check:
     def _value(self, contents: bytes) -> Iterator[Finding]:
         try:
             data = _without_padding(contents)
-            kind = value_kind(data)
-            if kind is not ValueKind.SEAL:
-                yield Finding(Code.SES_FORMAT_INVALID, f"the value is {kind}, not a seal signature")
-                return
-            self.value = read_signature(data)
+            value = read_value(data)
         except (SesFormatError, Asn1Error) as exc:
             yield Finding(Code.SES_FORMAT_INVALID, str(exc))
             return
+        if isinstance(value, ValueKind):
+            yield Finding(Code.SES_FORMAT_INVALID, f"the value is {value}, not a seal signature")
+            return
+        self.value = value
         yield from check_value(self.value, self.policy)
         if self.value.property_info != self.name:
             # No standard says what a PDF's propertyInfo is.

@@ -41,14 +41,6 @@ def seal_version(node: Node) -> int:
     return version
 
 
-def value_kind(data: bytes) -> ValueKind:
-    """Tell what a signature value is by its first elements; raises SesFormatError."""
-    try:
-        return _kind(tlv.parse(data))
-    except Asn1Error as exc:
-        raise SesFormatError(str(exc)) from exc
-
-
 def _kind(node: Node) -> ValueKind:
     if cms.is_signed_data(node):
         return ValueKind.SIGNED_DATA
@@ -95,11 +87,22 @@ def read_signature(data: bytes) -> SealSignature:
 
     Signed data and bare r, s carry no seal: they raise SesVersionUnsupported.
     """
+    found = read_value(data)
+    if isinstance(found, ValueKind):
+        raise SesVersionUnsupported(found)
+    return found
+
+
+def read_value(data: bytes) -> SealSignature | ValueKind:
+    """Read a SignedValue.dat that is an SES_Signature, tell what it is otherwise.
+
+    Raises SesFormatError.
+    """
     try:
         node = tlv.parse(data)
         kind = _kind(node)
         if kind is not ValueKind.SEAL:
-            raise SesVersionUnsupported(kind)
+            return kind
         if signature_version(node) == V1:
             return v1.read_signature(node)
         return v4.read_signature(node)

@@ -1,6 +1,4 @@
-"""SM2 by the system's libcrypto (OpenSSL 3 or later) through ctypes; the calls that compute let other
-threads run.
-"""
+"""SM2 by the system's libcrypto (OpenSSL 3 or later) through ctypes, beside which others run."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from e_seal.ofd import container
 from e_seal.ofd.errors import OfdError
 from e_seal.ofd.reader import read
 from e_seal.ses.model import SesFormatError
-from e_seal.ses.read import read_seal, read_signature, value_kind
+from e_seal.ses.read import read_seal, read_signature, read_value
 from e_seal.verify import verify
 from tests.unit.e_seal.fuzz import mutations
 from tests.unit.e_seal.samples import NOW, world
@@ -46,7 +46,7 @@ def judge(data: bytes) -> Verdict:
 
 def read_all(data: bytes) -> None:
     """Every reader of structures, with the errors that it may raise and no other."""
-    for reader in (read_seal, read_signature, value_kind):
+    for reader in (read_seal, read_signature, read_value):
         try:
             reader(data)
         except SesFormatError:
