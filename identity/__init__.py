@@ -41,6 +41,15 @@ from identity.errors import (
     UnknownPortal,
     UnknownProvider,
 )
+from identity.factor_ports import (
+    FACTOR_PORT_VERSION,
+    FactorNotStarted,
+    FactorResult,
+    FactorStarted,
+    FactorState,
+    FactorSubject,
+    SecondFactor,
+)
 from identity.model import (
     Aal,
     ActingRole,
@@ -65,6 +74,7 @@ from identity.subjects import PairwiseSubjects
 from identity.upstream import Assurance, Capability, LoginAttempt, OrgAccount, OrgPage
 
 __all__ = [
+    "FACTOR_PORT_VERSION",
     "LOGIN",
     "MACHINES",
     "PORT_VERSION",
@@ -87,6 +97,11 @@ __all__ = [
     "ClientUnknown",
     "CodeInvalid",
     "CryptoProfile",
+    "FactorNotStarted",
+    "FactorResult",
+    "FactorStarted",
+    "FactorState",
+    "FactorSubject",
     "Ial",
     "IdType",
     "IdentityKeys",
@@ -119,6 +134,7 @@ __all__ = [
     "ProfileIncomplete",
     "RateClass",
     "ReturnAddressNotRegistered",
+    "SecondFactor",
     "StaffMember",
     "StaffRole",
     "StaffUnknown",

@@ -33,18 +33,27 @@ class BadManifest(ValueError):
 
 
 class Port(StrEnum):
-    """The ports an upstream may serve: 身份, 证照, 印章, 缴费, and the small one, 印章状态."""
+    """The ports an upstream may serve: 身份, 证照, 印章, 缴费, and the small ones, 印章状态 and
+    二次核验.
+    """
 
     IDENTITY = "identity"
     E_LICENSE = "e_license"
     E_SEAL = "e_seal"
     PAYMENTS = "payments"
     SEAL_STATUS = "seal_status"
+    SECOND_FACTOR = "second_factor"
 
     @property
     def domain(self) -> str:
         """Return the domain package that the port belongs to."""
-        return "e_seal" if self is Port.SEAL_STATUS else self.value
+        match self:
+            case Port.SEAL_STATUS:
+                return "e_seal"
+            case Port.SECOND_FACTOR:
+                return "identity"
+            case _:
+                return self.value
 
 
 class Level(StrEnum):

@@ -17,6 +17,7 @@ _PORT_MODULES: Final = {
     Port.E_SEAL: "e_seal.ports.SealProvider",
     Port.PAYMENTS: "payments.ports.NontaxProvider",
     Port.SEAL_STATUS: "e_seal.ports.SealStatusSource",
+    Port.SECOND_FACTOR: "identity.factor_ports.SecondFactor",
 }
 
 

@@ -166,7 +166,7 @@ def test_another_package_brings_an_upstream_by_an_entry_point(tmp_path: Path, ou
         registry.add_entry_point(EntryPoint("x", f"{outside}.nosuch", "onewindow.adapters"))
 
 
-@pytest.mark.parametrize("port", ["identity", "e_license", "e_seal", "payments"])
+@pytest.mark.parametrize("port", ["identity", "e_license", "e_seal", "payments", "second_factor"])
 def test_a_new_folder_keeps_every_rule_but_the_one_a_person_must_fill_in(
     port: str, tmp_path: Path
 ) -> None:
