@@ -4,39 +4,46 @@ A simulator of an identity provider offers, besides its dialect: a login page wh
 radio button ``account`` per account, labelled with its title; ``GET /sim/accounts`` (uuid and title
 of each); ``POST /sim/accounts/{uuid}`` to change ``authlevel``, ``isauth`` or ``disabled``; ``POST
 /sim/expire``, which ends the life of every ticket and token. Its accounts are the synthetic people
-below.
+below. A simulator with HANDOFF knows the application ``neighbour`` and redeems its tickets at
+``POST /sim/redeem``. ``adapters.sandbox.login_page`` is all of this for ticket dialects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
-from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from collections.abc import Awaitable, Callable
 
-import httpx
-
-from adapters.kit.conformance.drills import Drill
-from adapters.kit.conformance.world import World
-from identity.errors import LoginRefused, TicketExpired, TicketReplayed
-from identity.model import (
-    UNKNOWN_METHOD,
-    Aal,
-    ActingRole,
-    Ial,
-    IdType,
-    Profile,
-    UpstreamSession,
-    UserType,
+from adapters.kit.conformance.identity_drills import DRILLS
+from adapters.kit.conformance.identity_hands import (
+    COMPANY,
+    LOW_LEVEL,
+    NEIGHBOUR,
+    REAL_PERSON,
+    LoginForm,
+    attempt_of,
+    change,
+    exchange,
+    knob,
+    profile_of,
+    provider_of,
+    refused,
+    session_of,
+    sign_in,
 )
+from adapters.kit.conformance.world import World
+from identity.errors import (
+    LoginRefused,
+    NotOffered,
+    OrgNotYours,
+    ProfileIncomplete,
+    TicketExpired,
+    TicketReplayed,
+)
+from identity.model import UNKNOWN_METHOD, Aal, ActingRole, Ial, IdType, UpstreamSession, UserType
 from identity.ports import IdentityProvider
-from identity.upstream import LoginAttempt
-from kernel.errors import Failure, UpstreamAuthFailed, UpstreamProtocolError, UpstreamRejected
+from identity.upstream import Capability, LoginAttempt, OrgAccount
+from kernel.errors import Failure, UpstreamAuthFailed, UpstreamProtocolError
 
-REAL_PERSON: Final = "张明轩"
-LOW_LEVEL: Final = "王建国"
-COMPANY: Final = "山东一窗示例科技有限公司"
+__all__ = ["COMPANY", "DRILLS", "LOW_LEVEL", "REAL_PERSON", "LoginForm", "sign_in"]
 
 
 async def check_login_returns_with_one_ticket(world: World) -> None:
@@ -44,12 +51,12 @@ async def check_login_returns_with_one_ticket(world: World) -> None:
     else.
     """
     params = await sign_in(world, UserType.NATURAL_PERSON, REAL_PERSON)
-    assert [name for name, _ in params] == [_provider(world).ticket_parameter]
+    assert [name for name, _ in params] == [provider_of(world).ticket_parameter]
 
 
 async def check_foreign_return_address_is_refused(world: World) -> None:
     """The login page does not send tickets to strangers."""
-    url = await _provider(world).start_login(
+    url = await provider_of(world).start_login(
         LoginAttempt(
             user_type=UserType.NATURAL_PERSON, return_url="https://elsewhere.invalid/auth/cb"
         )
@@ -62,7 +69,7 @@ async def check_person(world: World) -> None:
     """A natural person is mapped with level, id type and number, and a subject that is no id
     number.
     """
-    profile = await _profile_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
+    profile = await profile_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
     assert profile.user_type is UserType.NATURAL_PERSON
     assert (profile.org, profile.acting_role) == (None, None)
     person = profile.person
@@ -74,22 +81,22 @@ async def check_person(world: World) -> None:
 
 async def check_unknown_method_counts_once(world: World) -> None:
     """Where the upstream does not say how somebody logged in, it is one factor of unknown kind."""
-    profile = await _profile_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
+    profile = await profile_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
     if profile.amr == (UNKNOWN_METHOD,):
         assert profile.aal is Aal.SINGLE_FACTOR
 
 
 async def check_subject_is_stable(world: World) -> None:
     """Two logins of one account have the same subject, two accounts have two."""
-    first = await _profile_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
-    again = await _profile_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
-    other = await _profile_of(world, UserType.NATURAL_PERSON, LOW_LEVEL)
+    first = await profile_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
+    again = await profile_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
+    other = await profile_of(world, UserType.NATURAL_PERSON, LOW_LEVEL)
     assert first.upstream_sub == again.upstream_sub != other.upstream_sub
 
 
 async def check_low_level_stays_low(world: World) -> None:
     """A person who was only matched against the population base is not more than that."""
-    profile = await _profile_of(world, UserType.NATURAL_PERSON, LOW_LEVEL)
+    profile = await profile_of(world, UserType.NATURAL_PERSON, LOW_LEVEL)
     assert profile.ial is Ial.MATCHED
 
 
@@ -97,7 +104,7 @@ async def check_corporation(world: World) -> None:
     """A legal person is mapped with its human, its role, and no level that nobody proved."""
     if not world.can("legal_person"):
         return
-    profile = await _profile_of(world, UserType.LEGAL_PERSON, COMPANY)
+    profile = await profile_of(world, UserType.LEGAL_PERSON, COMPANY)
     assert profile.user_type is UserType.LEGAL_PERSON
     assert profile.org is not None
     assert (profile.org.name, profile.org.uscc) == (COMPANY, "91370100MA3ABCDE1G")
@@ -110,35 +117,35 @@ async def check_corporation(world: World) -> None:
 async def check_ticket_works_once(world: World) -> None:
     """The second exchange of a ticket is refused, and the first session lives on."""
     params = await sign_in(world, UserType.NATURAL_PERSON, REAL_PERSON)
-    session = await _exchange(world, params)
-    await _refused(_exchange(world, params), TicketReplayed, TicketExpired)
-    assert (await _provider(world).fetch_principal(session)).person.name == REAL_PERSON
+    session = await exchange(world, params)
+    await refused(exchange(world, params), TicketReplayed, TicketExpired)
+    assert (await provider_of(world).fetch_principal(session)).person.name == REAL_PERSON
 
 
 async def check_expired_ticket(world: World) -> None:
     """A ticket whose life is over is refused as such."""
     params = await sign_in(world, UserType.NATURAL_PERSON, REAL_PERSON)
-    (await world.browser.post("/sim/expire")).raise_for_status()
-    await _refused(_exchange(world, params), TicketExpired)
+    await knob(world, "expire")
+    await refused(exchange(world, params), TicketExpired)
 
 
 async def check_expired_session(world: World) -> None:
     """Nothing is told for an upstream token whose life is over."""
-    session = await _session_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
-    (await world.browser.post("/sim/expire")).raise_for_status()
-    await _refused(_provider(world).fetch_principal(session), TicketExpired)
+    session = await session_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
+    await knob(world, "expire")
+    await refused(provider_of(world).fetch_principal(session), TicketExpired)
 
 
 async def check_forged_ticket(world: World) -> None:
     """A ticket that nobody issued is refused."""
-    forged = [(_provider(world).ticket_parameter, "ST-" + world.ids.secret())]
-    await _refused(_exchange(world, forged), TicketExpired, LoginRefused)
+    forged = [(provider_of(world).ticket_parameter, "ST-" + world.ids.secret())]
+    await refused(exchange(world, forged), TicketExpired, LoginRefused)
 
 
 async def check_forged_session(world: World) -> None:
     """A token that nobody issued tells nothing."""
     forged = UpstreamSession(UserType.NATURAL_PERSON, "TK-" + world.ids.secret())
-    await _refused(_provider(world).fetch_principal(forged), TicketExpired, LoginRefused)
+    await refused(provider_of(world).fetch_principal(forged), TicketExpired, LoginRefused)
 
 
 async def check_wrong_credentials(world: World) -> None:
@@ -155,178 +162,194 @@ async def check_wrong_credentials(world: World) -> None:
     )
     try:
         provider: IdentityProvider = stranger.provider
-        await _refused(
+        await refused(
             provider.exchange(dict(params), attempt_of(world, UserType.NATURAL_PERSON)),
             UpstreamAuthFailed,
         )
         for check in provider.checks():
-            await _refused(check.run(), UpstreamAuthFailed)
+            await refused(check.run(), UpstreamAuthFailed)
     finally:
         await stranger.close()
     # The refusal has not spent the ticket.
-    await _exchange(world, params)
+    await exchange(world, params)
 
 
 async def check_unknown_level(world: World) -> None:
     """A level that no table knows is counted and refused, never taken for another one."""
-    await _change(world, REAL_PERSON, authlevel="9")
-    session = await _session_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
-    await _refused(_provider(world).fetch_principal(session), UpstreamProtocolError)
+    await change(world, REAL_PERSON, authlevel="9")
+    session = await session_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
+    await refused(provider_of(world).fetch_principal(session), UpstreamProtocolError)
     counted = world.telemetry.unknown_codes()
     assert [key[2] for key in counted if key[0] == world.name] == ["9"]
 
 
 async def check_unproven_account_is_level_zero(world: World) -> None:
     """An account without 实名 has level 0, whatever else it says."""
-    await _change(world, REAL_PERSON, isauth="0")
-    profile = await _profile_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
+    await change(world, REAL_PERSON, isauth="0")
+    profile = await profile_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
     assert profile.ial is Ial.SELF_ASSERTED
 
 
 async def check_disabled_account(world: World) -> None:
     """An account that was closed after it got its ticket is refused."""
     params = await sign_in(world, UserType.NATURAL_PERSON, REAL_PERSON)
-    await _change(world, REAL_PERSON, disabled="1")
-    await _refused(_exchange(world, params), LoginRefused)
+    await change(world, REAL_PERSON, disabled="1")
+    await refused(exchange(world, params), LoginRefused)
 
 
 async def check_logout(world: World) -> None:
     """After a visit to the logout address the upstream session is over and the browser is back."""
     if not world.can("logout"):
         return
-    session = await _session_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
+    session = await session_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
     home = f"{world.place.gateway_url}/"
-    url = _provider(world).logout_url(session, home)
+    url = provider_of(world).logout_url(session, home)
     assert url is not None
     answer = await world.browser.get(url)
     assert answer.headers["location"] == home
-    await _refused(_provider(world).fetch_principal(session), TicketExpired)
+    await refused(provider_of(world).fetch_principal(session), TicketExpired)
 
 
 async def check_self_check(world: World) -> None:
     """The provider examines itself without anybody's data."""
-    checks = _provider(world).checks()
+    checks = provider_of(world).checks()
     assert checks
     for check in checks:
         await check.run()
 
 
-async def sign_in(world: World, user_type: UserType, title: str) -> list[tuple[str, str]]:
-    """Sign in as a browser does and return the parameters with which the gateway is called back."""
-    attempt = attempt_of(world, user_type)
-    callback = str(attempt.return_url)
-    page = await world.browser.get(await _provider(world).start_login(attempt))
-    form = _LoginForm.of(page)
-    answer = await world.browser.post(
-        str(page.url.join(form.action)), data={**form.hidden, "account": form.accounts[title]}
-    )
-    assert answer.status_code in {302, 303}, f"the login form answers {answer.status_code}"
-    target = urlsplit(answer.headers["location"])
-    assert f"{target.scheme}://{target.netloc}{target.path}" == callback
-    return parse_qsl(target.query, strict_parsing=True)
+async def check_rare_names(world: World) -> None:
+    """A character outside the usual tables and a middle dot arrive as they are."""
+    for name in ("王䶮", "阿依夏木·吐尔逊"):
+        profile = await profile_of(world, UserType.NATURAL_PERSON, name)
+        assert profile.person.name == name
 
 
-def attempt_of(world: World, user_type: UserType) -> LoginAttempt:
-    """Return the same login attempt for a world and a type of user every time."""
-    notes: dict[UserType, LoginAttempt] = world.notes.setdefault("attempts", {})
-    if user_type not in notes:
-        notes[user_type] = LoginAttempt(
-            user_type=user_type,
-            return_url=f"{world.place.gateway_url}/auth/cb/{world.name}/{world.ids.secret()}",
-            seed=world.ids.secret(),
-        )
-    return notes[user_type]
+async def check_other_papers(world: World) -> None:
+    """A permit of Hong Kong and Macao is one, and its number is not judged as a citizen id."""
+    profile = await profile_of(world, UserType.NATURAL_PERSON, "陈嘉欣")
+    assert profile.person.id_type is IdType.HK_MACAO_PERMIT
+    assert profile.person.id_number == "H12345678"
 
 
-async def _profile_of(world: World, user_type: UserType, title: str) -> Profile:
-    session = await _session_of(world, user_type, title)
-    return await _provider(world).fetch_principal(session)
+async def check_unknown_papers(world: World) -> None:
+    """A kind of papers that no table knows is counted and refused, never taken for a citizen id."""
+    await change(world, REAL_PERSON, id_type="77")
+    session = await session_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
+    await refused(provider_of(world).fetch_principal(session), UpstreamProtocolError)
+    assert [key[2] for key in world.telemetry.unknown_codes()] == ["77"]
 
 
-async def _session_of(world: World, user_type: UserType, title: str) -> UpstreamSession:
-    return await _exchange(world, await sign_in(world, user_type, title), user_type)
+async def check_missing_number(world: World) -> None:
+    """An account without a number of its papers is told as incomplete; nothing is made up."""
+    await change(world, REAL_PERSON, id_number="")
+    session = await session_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
+    await refused(provider_of(world).fetch_principal(session), ProfileIncomplete)
 
 
-async def _exchange(
-    world: World,
-    params: Sequence[tuple[str, str]],
-    user_type: UserType = UserType.NATURAL_PERSON,
-) -> UpstreamSession:
-    return await _provider(world).exchange(dict(params), attempt_of(world, user_type))
-
-
-async def _change(world: World, title: str, **changes: str) -> None:
-    accounts = (await world.browser.get("/sim/accounts")).raise_for_status().json()
-    (uuid,) = [account["uuid"] for account in accounts if account["title"] == title]
-    (await world.browser.post(f"/sim/accounts/{uuid}", json=changes)).raise_for_status()
-
-
-async def _refused(call: Any, *kinds: type[Failure]) -> None:
-    try:
-        await call
-    except kinds:
+async def check_another_type_of_user(world: World) -> None:
+    """A person's ticket opens no company: refused by the upstream, or told as a person."""
+    if not world.can(Capability.LEGAL_PERSON):
         return
-    names = " or ".join(kind.__name__ for kind in kinds)
-    raise AssertionError(f"{names} was not raised")
+    params = await sign_in(world, UserType.NATURAL_PERSON, REAL_PERSON)
+    try:
+        session = await exchange(world, params, UserType.LEGAL_PERSON)
+        profile = await provider_of(world).fetch_principal(session)
+    except LoginRefused:
+        return
+    assert profile.user_type is UserType.NATURAL_PERSON
 
 
-def _provider(world: World) -> IdentityProvider:
-    provider: IdentityProvider = world.provider
-    return provider
+async def check_a_login_from_the_app(world: World) -> None:
+    """A ticket that a page got inside the province's app is exchanged without a way back."""
+    params = await sign_in(world, UserType.NATURAL_PERSON, REAL_PERSON)
+    by_app = LoginAttempt(user_type=UserType.NATURAL_PERSON)
+    exchanged = provider_of(world).exchange(dict(params), by_app)
+    if not world.can(Capability.APP_LOGIN):
+        await refused(exchanged, NotOffered)
+        return
+    profile = await provider_of(world).fetch_principal(await exchanged)
+    assert profile.person.name == REAL_PERSON
 
 
-@dataclass
-class _LoginForm:
-    """The login page's form, as a browser understands it."""
-
-    action: str = ""
-    hidden: dict[str, str] = field(default_factory=dict)
-    accounts: dict[str, str] = field(default_factory=dict)
-    """Values of the radio buttons by the first words of their labels."""
-
-    @classmethod
-    def of(cls, page: httpx.Response) -> _LoginForm:
-        """Read a page; raise AssertionError when it is none."""
-        assert page.status_code == 200, f"the login page answers {page.status_code}"
-        reader = _FormReader()
-        reader.feed(page.text)
-        assert reader.form.action, "the login page has no form"
-        return reader.form
-
-
-class _FormReader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.form = _LoginForm()
-        self._radio = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "form":
-            self.form.action = given.get("action", "")
-        elif tag == "input" and given.get("type") == "hidden":
-            self.form.hidden[given["name"]] = given.get("value", "")
-        elif tag == "input" and given.get("name") == "account":
-            self._radio = given["value"]
-
-    def handle_data(self, data: str) -> None:
-        if self._radio and data.strip():
-            self.form.accounts[data.strip()] = self._radio
-            self._radio = ""
+async def check_what_is_not_declared_is_not_offered(world: World) -> None:
+    """What the manifest does not list is refused as such, without a call."""
+    provider = provider_of(world)
+    session = UpstreamSession(UserType.LEGAL_PERSON, "TK-" + world.ids.secret())
+    missing: dict[Capability, Callable[[], Awaitable[object]]] = {
+        Capability.ORG_LIST: lambda: provider.list_orgs(session, 1),
+        Capability.ORG_SWITCH: lambda: provider.switch_org(session, "org"),
+        Capability.HANDOFF: lambda: provider.handoff_ticket(session, NEIGHBOUR),
+        Capability.PASSWORD: lambda: provider.password_ticket("name", "password"),
+    }
+    before = len(world.calls)
+    for capability, call in missing.items():
+        if not world.can(capability):
+            await refused(call(), NotOffered)
+    assert len(world.calls) == before
+    if not world.can(Capability.LOGOUT):
+        assert provider.logout_url(session, f"{world.place.gateway_url}/") is None
 
 
-def _login_of(user_type: UserType, title: str) -> Any:
-    async def call(world: World, _key: str) -> object:
-        try:
-            return await _profile_of(world, user_type, title)
-        except (TicketReplayed, TicketExpired, LoginRefused) as exc:
-            # Only a duplicated exchange gets here, and a refusal of the copy is right.
-            raise UpstreamRejected("the ticket was refused") from exc
+async def check_list_of_organisations(world: World) -> None:
+    """Every company of the person is listed once, page by page, and nobody else's."""
+    if not world.can(Capability.ORG_LIST):
+        return
+    found = await _companies(world, await session_of(world, UserType.LEGAL_PERSON, COMPANY))
+    assert len(found) == len({one.id for one in found}) == 7
+    named = {one.org.name: one.acting_role for one in found}
+    assert named[COMPANY] is ActingRole.ORG_ADMIN
+    assert named["济南明湖示例餐饮有限公司"] is ActingRole.LEGAL_REP
+    assert "青岛示例船舶服务有限公司" not in named
 
-    return call
+
+async def check_switch_of_organisation(world: World) -> None:
+    """After a switch the same person acts for the other company; a stranger's is refused."""
+    if not world.can(Capability.ORG_SWITCH):
+        return
+    provider = provider_of(world)
+    session = await session_of(world, UserType.LEGAL_PERSON, COMPANY)
+    companies = await _companies(world, session)
+    (other,) = [one for one in companies if one.org.name == "济南泉城示例商贸有限公司"]
+    await refused(provider.switch_org(session, f"{other.id}9"), OrgNotYours)
+    profile = await provider.fetch_principal(await provider.switch_org(session, other.id))
+    assert (profile.org, profile.acting_role) == (other.org, ActingRole.OPERATOR)
+    assert profile.person.name == REAL_PERSON
 
 
-DRILLS: Final = (
-    Drill("a person signs in", _login_of(UserType.NATURAL_PERSON, REAL_PERSON)),
-    Drill("a company signs in", _login_of(UserType.LEGAL_PERSON, COMPANY), needs="legal_person"),
-)
+async def check_hand_over(world: World) -> None:
+    """A hand-over ticket signs in at the other application, once, and never at ours."""
+    if not world.can(Capability.HANDOFF):
+        return
+    session = await session_of(world, UserType.NATURAL_PERSON, REAL_PERSON)
+    ticket = await provider_of(world).handoff_ticket(session, NEIGHBOUR)
+    ours = [(provider_of(world).ticket_parameter, ticket)]
+    await refused(exchange(world, ours), LoginRefused, TicketExpired)
+    there = {"app": NEIGHBOUR, "ticket": ticket}
+    assert (await knob(world, "redeem", there)).json()["title"] == REAL_PERSON
+    assert (await world.browser.post("/sim/redeem", json=there)).status_code == 409
+    await refused(provider_of(world).handoff_ticket(session, "nobody"), Failure)
+
+
+async def check_password(world: World) -> None:
+    """A name and its password give a ticket; a wrong password gives a refusal."""
+    if not world.can(Capability.PASSWORD):
+        return
+    provider = provider_of(world)
+    ticket = await provider.password_ticket("zhangmx", "zhangmx-demo")
+    session = await exchange(world, [(provider.ticket_parameter, ticket)])
+    assert (await provider.fetch_principal(session)).person.name == REAL_PERSON
+    await refused(provider.password_ticket("zhangmx", "wrong"), LoginRefused)
+
+
+async def _companies(world: World, session: UpstreamSession) -> list[OrgAccount]:
+    found: list[OrgAccount] = []
+    page, more = 0, True
+    while more:
+        page += 1
+        answer = await provider_of(world).list_orgs(session, page)
+        assert answer.page == page
+        assert answer.rows or not answer.more
+        found += answer.rows
+        more = answer.more
+    return found

@@ -4,32 +4,47 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from typing import Final, TypeVar, assert_never
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar, assert_never
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ValidationError
 
+from adapters.dialects.jis_cipher import (
+    APPWORD_LENGTH,
+    NotOurCipher,
+    decrypt_data,
+    encrypt_data,
+)
+from adapters.dialects.nested import Malformed, unwrap
 from adapters.kit.checks.layers import Check, Layer
 from adapters.kit.kit import Kit
+from adapters.kit.people import UnknownCode
 from adapters.kit.registry import BadConnection
 from adapters.kit.translate import protocol_breach
 from adapters.upstreams.sd_jis import mapping
 from adapters.upstreams.sd_jis.options import Meaning, Options
 from adapters.upstreams.sd_jis.wire import (
-    APPWORD_LENGTH,
     Answer,
+    CorporationList,
     CorporationUser,
-    NotOurCipher,
     PersonUser,
     Service,
+    TicketData,
     TokenData,
-    decrypt_data,
 )
-from identity.errors import LoginCallbackInvalid, LoginRefused, TicketExpired, TicketReplayed
-from identity.model import Profile, UpstreamSession, UserType
+from identity.errors import (
+    LoginCallbackInvalid,
+    LoginRefused,
+    NotOffered,
+    OrgNotYours,
+    TicketExpired,
+    TicketReplayed,
+)
+from identity.model import Profile, UpstreamSession, UserType, is_ticket
 from identity.ports import IdentityProvider
-from identity.upstream import LoginAttempt
+from identity.upstream import Capability, LoginAttempt, OrgPage
 from kernel.errors import (
     UpstreamAuthFailed,
     UpstreamError,
@@ -74,32 +89,48 @@ class Jis(IdentityProvider):
         ticket = params.get(self.ticket_parameter)
         if not ticket:
             raise LoginCallbackInvalid("no ticket")
-        answer = await self._ask(Service.TICKET_VALIDATE, {"ticket": ticket})
-        try:
-            data = mapping.unwrap(answer.data)
-        except mapping.Malformed as exc:
-            raise self._breach(Service.TICKET_VALIDATE, str(exc)) from None
-        found = self._parse(Service.TICKET_VALIDATE, TokenData, data)
-        return UpstreamSession(attempt.user_type, found.token)
+        token = await self._token(Service.TICKET_VALIDATE, {"ticket": ticket})
+        return UpstreamSession(attempt.user_type, token)
 
     async def fetch_principal(self, session: UpstreamSession) -> Profile:
         now = self._kit.clock.now()
         legal = session.user_type is UserType.LEGAL_PERSON
         service = Service.FIND_CORPORATION if legal else Service.FIND_PERSON
         answer = await self._ask(service, {"token": session.token})
-        try:
-            plain = decrypt_data(mapping.ciphertext(answer.data), self._kit.secrets["appword"])
-            data = mapping.unwrap(plain)
+        with self._understood(service):
+            data = self._opened(answer)
             if legal:
                 corporation = self._parse(service, CorporationUser, data)
                 return mapping.corporation_profile(corporation, self._options, now)
-            person = self._parse(service, PersonUser, data)
-            return mapping.person_profile(person, self._options, now)
-        except (mapping.Malformed, NotOurCipher) as exc:
-            raise self._breach(service, str(exc)) from None
-        except mapping.UnknownCode as exc:
-            self._kit.unknown(exc.field, exc.code)
-            raise self._breach(service, str(exc)) from None
+            user = self._parse(service, PersonUser, data)
+            return mapping.person_profile(user, self._options, now)
+
+    async def list_orgs(self, session: UpstreamSession, page: int) -> OrgPage:
+        service, size = Service.LIST_CORPORATIONS, self._options.page_size
+        params = {"token": session.token, "pageindex": str(page), "pagenum": str(size)}
+        answer = await self._ask(service, params)
+        with self._understood(service):
+            data = self._parse(service, CorporationList, self._opened(answer))
+            return mapping.org_page(data, page, size)
+
+    async def switch_org(self, session: UpstreamSession, org_id: str) -> UpstreamSession:
+        service = self._options.switch_service
+        if service is None:
+            raise NotOffered(Capability.ORG_SWITCH)
+        params = {"token": session.token, "corporationid": org_id}
+        token = await self._token(Service.SWITCH_CORPORATION, params, name=service)
+        return UpstreamSession(UserType.LEGAL_PERSON, token)
+
+    async def handoff_ticket(self, session: UpstreamSession, target_app: str) -> str:
+        service = Service.GENERATE_TICKET
+        params = {"token": session.token, "proxyapp": target_app}
+        return self._ticket(service, await self._ask(service, params))
+
+    async def password_ticket(self, login_name: str, password: str) -> str:
+        service = Service.USER_VALIDATE
+        text = json.dumps({"loginname": login_name, "password": password}, ensure_ascii=False)
+        sealed = encrypt_data(text, self._kit.secrets["appword"])
+        return self._ticket(service, await self._ask(service, sealed))
 
     def logout_url(self, session: UpstreamSession, return_url: str) -> str | None:
         if self._options.logout_path is None:
@@ -126,9 +157,13 @@ class Jis(IdentityProvider):
             pass
         raise self._breach(Service.FIND_PERSON, "a token that nobody holds was not refused as such")
 
-    async def _ask(self, service: str, params: Mapping[str, str]) -> Answer:
+    async def _ask(
+        self, service: str, params: Mapping[str, str] | str, *, name: str | None = None
+    ) -> Answer:
         time = mapping.timestamp(self._kit.clock.now())
         appmark = self._options.appmark
+        if not isinstance(params, str):
+            params = json.dumps(params, ensure_ascii=False, separators=(",", ":"))
         raw = await self._kit.client.request_json(
             service,
             "POST",
@@ -137,13 +172,44 @@ class Jis(IdentityProvider):
                 "appmark": appmark,
                 "time": time,
                 "sign": mapping.sign(appmark, self._kit.secrets["appword"], time),
-                "servicename": service,
-                "params": json.dumps(params, ensure_ascii=False, separators=(",", ":")),
+                "servicename": name or service,
+                "params": params,
             },
         )
         answer = self._parse(service, Answer, raw)
         self._require_ok(service, answer.retcode)
         return answer
+
+    async def _token(
+        self, service: str, params: Mapping[str, str], *, name: str | None = None
+    ) -> str:
+        answer = await self._ask(service, params, name=name)
+        with self._understood(service):
+            return self._parse(service, TokenData, unwrap(answer.data)).token
+
+    def _ticket(self, service: str, answer: Answer) -> str:
+        # Both are in public code: the ticket itself, and an object that holds it.
+        if isinstance(answer.data, str) and is_ticket(answer.data):
+            return answer.data
+        with self._understood(service):
+            found = self._parse(service, TicketData, unwrap(answer.data)).ticket
+        if not is_ticket(found):
+            raise self._breach(service, "what came is no ticket")
+        return found
+
+    def _opened(self, answer: Answer) -> dict[str, Any]:
+        sealed = mapping.ciphertext(answer.data)
+        return unwrap(decrypt_data(sealed, self._kit.secrets["appword"]))
+
+    @contextmanager
+    def _understood(self, service: str) -> Iterator[None]:
+        try:
+            yield
+        except (Malformed, NotOurCipher) as exc:
+            raise self._breach(service, str(exc)) from None
+        except UnknownCode as exc:
+            self._kit.unknown(exc.field, exc.code)
+            raise self._breach(service, str(exc)) from None
 
     def _require_ok(self, service: str, code: str) -> None:
         if _CODE.fullmatch(code) is None:
@@ -163,6 +229,8 @@ class Jis(IdentityProvider):
                 raise LoginRefused(said, upstream_code=code)
             case Meaning.UNAVAILABLE:
                 raise UpstreamUnavailable(said, upstream_code=code)
+            case Meaning.ORG_NOT_YOURS:
+                raise OrgNotYours(said, upstream_code=code)
             case Meaning.OUR_FAULT:
                 raise UpstreamRejected(said, upstream_code=code)
             case None:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
-from datetime import date, datetime
-from typing import Any, Final, TypeVar
+from datetime import datetime
+from typing import Final
 
+from pydantic import ValidationError
+
+from adapters.dialects.jis_cipher import decrypt_data, encrypt_data
+from adapters.dialects.nested import Malformed, unwrap, unwrap_list
+from adapters.kit.people import UnknownCode, credit_code, known, person, require
 from adapters.upstreams.sd_jis.options import Options
-from adapters.upstreams.sd_jis.wire import TIME_FORMAT, CorporationUser, PersonUser
-from identity.errors import ProfileIncomplete
+from adapters.upstreams.sd_jis.wire import (
+    TIME_FORMAT,
+    Corporation,
+    CorporationList,
+    CorporationUser,
+    PersonUser,
+)
 from identity.model import (
     UNKNOWN_METHOD,
     Aal,
@@ -22,10 +31,10 @@ from identity.model import (
     Profile,
     UserType,
 )
+from identity.upstream import OrgAccount, OrgPage
 from kernel.clock import beijing
-from kernel.gbcodes import InvalidCitizenId, InvalidUscc, parse_citizen_id, parse_uscc
 
-MAX_DEPTH: Final = 3
+__all__ = ["Malformed", "UnknownCode", "decrypt_data", "encrypt_data", "unwrap"]
 
 ID_TYPES: Final[Mapping[str, IdType]] = {
     "1": IdType.RESIDENT_ID,
@@ -43,21 +52,6 @@ USER_TYPES: Final[Mapping[UserType, str]] = {
     UserType.LEGAL_PERSON: "2",
 }
 
-_V = TypeVar("_V")
-
-
-class UnknownCode(ValueError):
-    """JIS used a code that is in no table of ours."""
-
-    def __init__(self, field: str, code: str) -> None:
-        super().__init__(f"{field} holds a code that is not known")
-        self.field = field
-        self.code = code
-
-
-class Malformed(ValueError):
-    """An answer of another shape; the text names the field and never a value."""
-
 
 def timestamp(at: datetime) -> str:
     """Return a moment as JIS writes it: fourteen digits of Beijing time."""
@@ -74,22 +68,6 @@ def sign(appmark: str, appword: str, time: str) -> str:
     return hashlib.md5(text, usedforsecurity=False).hexdigest()
 
 
-def unwrap(data: object) -> dict[str, Any]:
-    """Return the object inside JSON that was encoded up to three times; raise
-    Malformed otherwise.
-    """
-    for _ in range(MAX_DEPTH):
-        if not isinstance(data, str):
-            break
-        try:
-            data = json.loads(data)
-        except (ValueError, RecursionError):
-            raise Malformed("data is not JSON") from None
-    if not isinstance(data, dict):
-        raise Malformed(f"data holds no object within {MAX_DEPTH} layers")
-    return data
-
-
 def ciphertext(data: object) -> str:
     """Return the hexadecimal text in ``data``, which some deployments quote once more."""
     if not isinstance(data, str):
@@ -102,17 +80,17 @@ def person_profile(user: PersonUser, options: Options, at: datetime) -> Profile:
 
     Raise ProfileIncomplete, UnknownCode or Malformed.
     """
-    _require(user, "uuid")
-    person = _person(user, at)
+    require(user, "uuid")
+    human = _person(user, at)
     if user.isauth == "0":
         ial = Ial.SELF_ASSERTED
     else:
-        _require(user, "authlevel")
-        ial = _known("authlevel", user.authlevel, options.ial_of_authlevel)
+        require(user, "authlevel")
+        ial = known("authlevel", user.authlevel, options.ial_of_authlevel)
     return Profile(
         upstream_sub=str(user.uuid),
         user_type=UserType.NATURAL_PERSON,
-        person=person,
+        person=human,
         ial=ial,
         aal=Aal.SINGLE_FACTOR,
         amr=(UNKNOWN_METHOD,),
@@ -127,17 +105,17 @@ def corporation_profile(user: CorporationUser, options: Options, at: datetime) -
     constant here would let every company's clerk sign as if identified face to face. Raise
     ProfileIncomplete, UnknownCode or Malformed.
     """
-    _require(user, "uuid", "corname", "cornumber", "corporationid", "corrole")
+    require(user, "uuid", "corname", "cornumber", "corporationid", "corrole")
     ial = Ial.SELF_ASSERTED
     if user.authlevel and user.isauth != "0":
-        ial = _known("authlevel", user.authlevel, options.ial_of_authlevel)
+        ial = known("authlevel", user.authlevel, options.ial_of_authlevel)
     return Profile(
         # One account may act for several companies; each of them is a subject (OURS).
         upstream_sub=f"{user.corporationid}/{user.uuid}",
         user_type=UserType.LEGAL_PERSON,
         person=_person(user, at),
         org=_org(user),
-        acting_role=_known("corrole", user.corrole, ROLES),
+        acting_role=known("corrole", user.corrole, ROLES),
         ial=ial,
         aal=Aal.SINGLE_FACTOR,
         amr=(UNKNOWN_METHOD,),
@@ -145,61 +123,44 @@ def corporation_profile(user: CorporationUser, options: Options, at: datetime) -
     )
 
 
+def org_account(entry: Corporation) -> OrgAccount:
+    """Return one company of the list; raise ProfileIncomplete, UnknownCode or Malformed."""
+    require(entry, "corname", "cornumber", "corporationid", "corrole")
+    return OrgAccount(str(entry.corporationid), _org(entry), known("corrole", entry.corrole, ROLES))
+
+
+def org_page(data: CorporationList, page: int, page_size: int) -> OrgPage:
+    """Return a page of companies; raise ProfileIncomplete, UnknownCode or Malformed.
+
+    A company that lacks something fails the whole page: to leave it out would say that the person
+    may not act for it.
+    """
+    try:
+        entries = [Corporation.model_validate(entry) for entry in unwrap_list(data.list)]
+    except ValidationError:
+        raise Malformed("a company of the list has another shape") from None
+    rows = tuple(org_account(entry) for entry in entries)
+    return OrgPage(rows, page, more=page * page_size < data.count)
+
+
 def _person(user: PersonUser, at: datetime) -> Person:
-    number = user.papersnumber or user.cardid
-    missing = [
-        field
-        for field, value in (
-            ("name", user.name),
-            ("paperstype", user.paperstype),
-            ("papersnumber", number),
-        )
-        if not value
-    ]
-    if missing:
-        raise ProfileIncomplete(missing)
-    id_type = _known("paperstype", user.paperstype, ID_TYPES)
-    return Person(
-        name=str(user.name),
-        id_type=id_type,
-        id_number=_id_number(str(number), id_type, beijing(at).date()),
-        mobile=user.mobile or None,
+    return person(
+        name=("name", user.name),
+        id_type=("paperstype", user.paperstype),
+        id_number=("papersnumber", user.papersnumber or user.cardid),
+        mobile=user.mobile,
+        id_types=ID_TYPES,
+        at=at,
     )
 
 
-def _org(user: CorporationUser) -> Org:
-    try:
-        uscc = parse_uscc(str(user.cornumber)).code
-    except InvalidUscc:
-        raise Malformed("cornumber is not a social credit code") from None
-    card_type = user.corusercardtype or None
+def _org(entry: Corporation) -> Org:
+    card_type = entry.corusercardtype or None
     return Org(
-        name=str(user.corname),
-        uscc=uscc,
-        org_type=user.cortype or None,
-        legal_rep_name=user.corusername or None,
-        legal_rep_id_type=_known("corusercardtype", card_type, ID_TYPES) if card_type else None,
-        legal_rep_id=user.corusercardid or None,
+        name=str(entry.corname),
+        uscc=credit_code("cornumber", entry.cornumber),
+        org_type=entry.cortype or None,
+        legal_rep_name=entry.corusername or None,
+        legal_rep_id_type=known("corusercardtype", card_type, ID_TYPES) if card_type else None,
+        legal_rep_id=entry.corusercardid or None,
     )
-
-
-def _id_number(number: str, id_type: IdType, today: date) -> str:
-    if id_type is not IdType.RESIDENT_ID:
-        return number
-    try:
-        return parse_citizen_id(number, today=today).number
-    except InvalidCitizenId:
-        raise Malformed("papersnumber is not a citizen id number") from None
-
-
-def _known(field: str, code: str | None, table: Mapping[str, _V]) -> _V:
-    found = table.get(code or "")
-    if found is None:
-        raise UnknownCode(field, code or "")
-    return found
-
-
-def _require(user: PersonUser, *fields: str) -> None:
-    missing = [field for field in fields if not getattr(user, field)]
-    if missing:
-        raise ProfileIncomplete(missing)

@@ -8,7 +8,14 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from adapters.upstreams.sd_jis.wire import INTERFACE_PATH, LOGIN_PATH, LOGOUT_PATH, Retcode
+from adapters.upstreams.sd_jis.wire import (
+    INTERFACE_PATH,
+    LOGIN_PATH,
+    LOGOUT_PATH,
+    PAGE_SIZE,
+    Retcode,
+    Service,
+)
 from identity.model import Ial
 
 
@@ -23,6 +30,7 @@ class Meaning(StrEnum):
     TOKEN_EXPIRED = "TOKEN_EXPIRED"
     REFUSED = "REFUSED"
     """The account may not log in, or not as this type of user."""
+    ORG_NOT_YOURS = "ORG_NOT_YOURS"
     OUR_FAULT = "OUR_FAULT"
     UNAVAILABLE = "UNAVAILABLE"
 
@@ -40,7 +48,12 @@ RETCODES: Final[Mapping[str, Meaning]] = {
     Retcode.TICKET_USED: Meaning.TICKET_USED,
     Retcode.TOKEN_INVALID: Meaning.TOKEN_EXPIRED,
     Retcode.USER_TYPE_WRONG: Meaning.REFUSED,
+    # A ticket of another application says that somebody tries tickets, or that a target is wrong.
+    Retcode.TICKET_FOREIGN: Meaning.REFUSED,
     Retcode.ACCOUNT_DISABLED: Meaning.REFUSED,
+    Retcode.PASSWORD_WRONG: Meaning.REFUSED,
+    Retcode.ORG_NOT_YOURS: Meaning.ORG_NOT_YOURS,
+    Retcode.TARGET_UNKNOWN: Meaning.OUR_FAULT,
     Retcode.BUSY: Meaning.UNAVAILABLE,
 }
 
@@ -69,6 +82,13 @@ class Options(BaseModel):
     """Also seen: ``gotourl``."""
     user_type_parameter: Parameter = "userType"
     ticket_parameter: Parameter = "ticket"
+    switch_service: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3,60}$")] | None = (
+        Service.SWITCH_CORPORATION
+    )
+    """``servicename`` with which a token is swapped for one of another company; None where the
+    deployment has no such service.
+    """
+    page_size: Annotated[int, Field(ge=1, le=100)] = PAGE_SIZE
     ial_of_authlevel: Mapping[str, Ial] = Field(
         default_factory=lambda: {
             "0": Ial.SELF_ASSERTED,

@@ -1,13 +1,9 @@
-"""The messages of JIS with the vendor's own field names, and the cipher in which user
-data travel.
-"""
+"""The messages of JIS with the vendor's own field names."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from cryptography.hazmat.primitives import padding
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 LOGIN_PATH: Final = "/JIS/front/login.do"
@@ -15,13 +11,10 @@ INTERFACE_PATH: Final = "/JIS/sso/interface.do"
 LOGOUT_PATH: Final = "/JIS/front/logout.do"
 """OURS: no public integration shows the logout address of the classic product."""
 
-APPWORD_LENGTH: Final = 16
 TIME_FORMAT: Final = "%Y%m%d%H%M%S"
 """Beijing time."""
-USER_TYPE_PERSON: Final = "1"
-USER_TYPE_LEGAL: Final = "2"
-
-_BLOCK_BITS: Final = 128
+PAGE_SIZE: Final = 5
+"""Companies on a page of the list."""
 
 
 class Service:
@@ -30,6 +23,11 @@ class Service:
     TICKET_VALIDATE: Final = "ticketValidate"
     FIND_PERSON: Final = "findOutsideUserByToken"
     FIND_CORPORATION: Final = "findCorUserByToken"
+    LIST_CORPORATIONS: Final = "findCorporationByToken"
+    GENERATE_TICKET: Final = "generateTicket"
+    USER_VALIDATE: Final = "userValidate"
+    SWITCH_CORPORATION: Final = "switchCorporation"
+    """OURS: the switch (法人账号切换) is in the standard's contents, its name in no public code."""
 
 
 class Retcode:
@@ -46,7 +44,11 @@ class Retcode:
     TICKET_USED: Final = "200003"
     TOKEN_INVALID: Final = "200004"
     USER_TYPE_WRONG: Final = "200005"
+    TICKET_FOREIGN: Final = "200006"
     ACCOUNT_DISABLED: Final = "300001"
+    PASSWORD_WRONG: Final = "300002"
+    ORG_NOT_YOURS: Final = "300003"
+    TARGET_UNKNOWN: Final = "300004"
     BUSY: Final = "900001"
 
 
@@ -91,12 +93,14 @@ class PersonUser(_Message):
     """0 未认证, 1 初级, 2 中级, 3 高级."""
 
 
-class CorporationUser(PersonUser):
-    """Decrypted ``data`` of findCorUserByToken: the corporation, and the operator in the person's
-    fields.
+class TicketData(_Message):
+    """``data`` of generateTicket and of userValidate."""
 
-    The real one carries no ``authlevel``; a deployment that sends the operator's is believed.
-    """
+    ticket: Annotated[str, StringConstraints(min_length=1, max_length=512)] = Field(repr=False)
+
+
+class Corporation(_Message):
+    """One company of the list of findCorporationByToken."""
 
     corname: Short | None = None
     cornumber: Short | None = None
@@ -111,33 +115,16 @@ class CorporationUser(PersonUser):
     corusercardid: Short | None = Field(default=None, repr=False)
 
 
-class NotOurCipher(ValueError):
-    """User data that do not decrypt; the text repeats nothing of them."""
+class CorporationList(_Message):
+    """``data`` of findCorporationByToken; ``list`` is often a JSON text of its own."""
+
+    list: Any
+    count: Annotated[int, Field(ge=0, le=100_000)]
 
 
-def _cipher(appword: str) -> Cipher[modes.ECB]:
-    # ECB without authentication is the dialect of JIS, not a choice of ours: user data travel so
-    # and only inside TLS.
-    return Cipher(algorithms.AES128(appword.encode("ascii")), modes.ECB())  # noqa: S305
+class CorporationUser(PersonUser, Corporation):
+    """Decrypted ``data`` of findCorUserByToken: the corporation, and the operator in the person's
+    fields.
 
-
-def encrypt_data(text: str, appword: str) -> str:
-    """Return lower-case hexadecimal AES-128-ECB with PKCS#7; the key is the 16
-    ASCII ``appword``.
+    The real one carries no ``authlevel``; a deployment that sends the operator's is believed.
     """
-    padder = padding.PKCS7(_BLOCK_BITS).padder()
-    padded = padder.update(text.encode()) + padder.finalize()
-    encryptor = _cipher(appword).encryptor()
-    return (encryptor.update(padded) + encryptor.finalize()).hex()
-
-
-def decrypt_data(hexadecimal: str, appword: str) -> str:
-    """Return what ``encrypt_data`` encrypted; raise NotOurCipher for anything else."""
-    try:
-        decryptor = _cipher(appword).decryptor()
-        padded = decryptor.update(bytes.fromhex(hexadecimal)) + decryptor.finalize()
-        unpadder = padding.PKCS7(_BLOCK_BITS).unpadder()
-        return (unpadder.update(padded) + unpadder.finalize()).decode()
-    except ValueError:
-        # Not chained: a decoding error repeats the plain text.
-        raise NotOurCipher("user data do not decrypt with this appword") from None

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from adapters.kit.client import visitor
 from adapters.kit.conformance import Received, World, running
-from adapters.kit.conformance.identity import COMPANY, LOW_LEVEL, REAL_PERSON, _LoginForm
+from adapters.kit.conformance.identity import COMPANY, LOW_LEVEL, REAL_PERSON, LoginForm
 from identity import Ial, Options, PortalClient, PortalKind, UserType
 from identity.service import IdentityService
 from kernel.errors import Failure, Unauthenticated
@@ -77,7 +77,7 @@ class Gateway:
         """Return the last answer after every redirect was followed."""
         browser.follow_redirects = True
         page = await browser.get(f"{self.world.place.gateway_url}/auth/begin?{user_type}")
-        form = _LoginForm.of(page)
+        form = LoginForm.of(page)
         return await browser.post(
             str(page.url.join(form.action)),
             data={**form.hidden, "account": form.accounts[title]},
@@ -134,7 +134,7 @@ async def test_somebody_elses_ticket_does_not_sign_a_victim_in(gateway):
             f"{gateway.world.place.gateway_url}/auth/begin?{UserType.NATURAL_PERSON}",
             follow_redirects=True,
         )
-        form = _LoginForm.of(page)
+        form = LoginForm.of(page)
         bait = await attacker.post(
             str(page.url.join(form.action)),
             data={**form.hidden, "account": form.accounts[REAL_PERSON]},

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.dialects.jis_cipher import NotOurCipher, decrypt_data, encrypt_data
+from adapters.dialects.nested import MAX_DEPTH
 from adapters.upstreams.sd_jis import mapping
 from adapters.upstreams.sd_jis.mapping import Malformed, UnknownCode
 from adapters.upstreams.sd_jis.options import RETCODES, Options
 from adapters.upstreams.sd_jis.wire import (
+    CorporationList,
     CorporationUser,
-    NotOurCipher,
     PersonUser,
     Retcode,
-    decrypt_data,
-    encrypt_data,
 )
 from identity.errors import ProfileIncomplete
 from identity.model import ActingRole, Ial, IdType, Profile
@@ -62,7 +62,7 @@ def test_up_to_three_layers_are_unwrapped(value, layers):
     data = value
     for _ in range(layers):
         data = json.dumps(data, ensure_ascii=False)
-    if layers <= mapping.MAX_DEPTH:
+    if layers <= MAX_DEPTH:
         assert mapping.unwrap(data) == value
     else:
         with pytest.raises(Malformed):
@@ -200,3 +200,35 @@ def test_every_retcode_has_a_meaning():
 def test_reprs_of_messages_tell_nothing_personal():
     text = repr(CorporationUser.model_validate(CORPORATION))
     assert not [value for value in ("张明轩", "370102199003071238", "李静怡") if value in text]
+
+
+def listed(rows: object, count: int = 1, page: int = 1) -> object:
+    return mapping.org_page(CorporationList(list=rows, count=count), page, 5)
+
+
+def test_a_list_may_be_a_text_and_the_count_tells_whether_more_come():
+    entry = {name: value for name, value in CORPORATION.items() if name.startswith("cor")}
+    page = mapping.org_page(CorporationList(list=json.dumps([entry]), count=6), 1, 5)
+    assert (page.more, page.rows[0].id, page.rows[0].org.uscc) == (
+        True,
+        "o-1",
+        "91370100MA3ABCDE1G",
+    )
+    assert not mapping.org_page(CorporationList(list=[entry], count=6), 2, 5).more
+
+
+@pytest.mark.parametrize(
+    ("rows", "error"),
+    [
+        ("{}", Malformed),
+        ("no json", Malformed),
+        (None, Malformed),
+        (["text"], Malformed),
+        ([{"corname": "甲"}], ProfileIncomplete),
+        ([{**CORPORATION, "corrole": "9"}], UnknownCode),
+        ([{**CORPORATION, "cornumber": "91370100MA3ABCDE10"}], Malformed),
+    ],
+)
+def test_a_list_that_cannot_be_right_is_no_list(rows, error):
+    with pytest.raises(error):
+        listed(rows)

@@ -13,19 +13,14 @@ from typing import Any
 import httpx
 import pytest
 
+from adapters.dialects.jis_cipher import decrypt_data, encrypt_data
 from adapters.kit.conformance import World, running
 from adapters.kit.conformance.identity import COMPANY, REAL_PERSON, sign_in
+from adapters.sandbox.citizens import TICKET_LIFE, TOKEN_LIFE, Citizens
 from adapters.sandbox.store import Store
 from adapters.upstreams.sd_jis.options import Meaning
-from adapters.upstreams.sd_jis.simulator.accounts import TICKET_LIFE, TOKEN_LIFE, Accounts
-from adapters.upstreams.sd_jis.wire import (
-    INTERFACE_PATH,
-    LOGIN_PATH,
-    CorporationUser,
-    Retcode,
-    decrypt_data,
-)
-from identity.errors import TicketExpired
+from adapters.upstreams.sd_jis.wire import INTERFACE_PATH, LOGIN_PATH, Retcode
+from identity.errors import NotOffered, TicketExpired
 from identity.model import UserType
 from identity.upstream import LoginAttempt
 from kernel.clock import BEIJING, FrozenClock
@@ -112,7 +107,8 @@ async def test_a_time_of_another_form_is_refused(world, time):
         ({"sign": ""}, Retcode.SIGN_WRONG),
         ({"sign": "é"}, Retcode.SIGN_WRONG),
         ({"appmark": "other"}, Retcode.APP_UNKNOWN),
-        ({"servicename": "userValidate"}, Retcode.SERVICE_UNKNOWN),
+        ({"servicename": "userSyn"}, Retcode.SERVICE_UNKNOWN),
+        ({"servicename": "userValidate"}, Retcode.PARAMS_WRONG),
         ({"params": "no json"}, Retcode.PARAMS_WRONG),
         ({"params": "[]"}, Retcode.PARAMS_WRONG),
         ({"params": "{}"}, Retcode.PARAMS_WRONG),
@@ -193,14 +189,67 @@ async def test_a_restart_forgets_nothing(tmp_path):
 
 
 async def test_the_people_are_synthetic_with_right_check_digits(world):
-    accounts = Accounts(Store(world.place.folder), world.clock).all()
+    accounts = Citizens(Store(world.place.folder), world.clock, "jis").all()
     today = world.clock.now().date()
     numbers = {
-        parse_citizen_id(one.user.papersnumber or "", today=today).number for one in accounts
+        parse_citizen_id(one.id_number, today=today).number
+        for one in accounts
+        if one.id_type == "1"
     }
-    assert numbers == {"370102199003071238", "370202198811120246", "370112196505010119"}
-    (code,) = [one.user.cornumber for one in accounts if isinstance(one.user, CorporationUser)]
-    assert parse_uscc(code or "").organisation_check_ok
+    assert {"370102199003071238", "370202198811120246", "370112196505010119"} < numbers
+    codes = [one.corporation.uscc for one in accounts if one.corporation is not None]
+    assert len(set(codes)) == len(codes) == 8
+    assert all(parse_uscc(code).organisation_check_ok for code in codes)
+
+
+async def companies(world: World, token: str, **params: str) -> dict[str, Any]:
+    sent = {"token": token, "pageindex": "1", "pagenum": "5", **params}
+    answer = await ask(world, "findCorporationByToken", sent)
+    assert answer["retcode"] == "000000"
+    opened = decrypt_data(answer["data"], world.onboarding.secrets["appword"])
+    content: dict[str, Any] = json.loads(opened)
+    return content
+
+
+async def test_the_list_is_a_text_in_an_object_five_at_a_time(world):
+    held = await token(world, UserType.LEGAL_PERSON, COMPANY)
+    first = await companies(world, held)
+    assert (first["count"], len(json.loads(first["list"]))) == (7, 5)
+    second = await companies(world, held, pageindex="2")
+    assert len(json.loads(second["list"])) == 2
+
+
+@pytest.mark.parametrize("wrong", [{"pageindex": "0"}, {"pagenum": "x"}, {"pageindex": "-1"}])
+async def test_a_page_that_cannot_be_is_refused(world, wrong):
+    sent = {"token": await token(world), "pageindex": "1", "pagenum": "5", **wrong}
+    answer = await ask(world, "findCorporationByToken", sent)
+    assert answer["retcode"] == Retcode.PARAMS_WRONG
+
+
+async def test_a_password_travels_encrypted_only(world):
+    sent = json.dumps({"loginname": "zhangmx", "password": "zhangmx-demo"})
+    sealed = encrypt_data(sent, world.onboarding.secrets["appword"])
+    answer = await ask(world, "userValidate", {}, params=sealed)
+    assert json.loads(answer["data"])["ticket"].startswith("ST-")
+    plain = await ask(world, "userValidate", {}, params=sent)
+    assert plain["retcode"] == Retcode.PARAMS_WRONG
+
+
+async def test_a_ticket_of_another_application_stays_good_there(world):
+    sent = {"token": await token(world), "proxyapp": "neighbour"}
+    handed = (await ask(world, "generateTicket", sent))["data"]
+    ours = await ask(world, "ticketValidate", {"ticket": handed})
+    assert ours["retcode"] == Retcode.TICKET_FOREIGN
+    there = await world.browser.post("/sim/redeem", json={"app": "neighbour", "ticket": handed})
+    assert there.status_code == 200
+
+
+async def test_a_deployment_without_a_switch_says_so(world):
+    world.reconnect(switch_service=None)
+    session = await world.provider.exchange({"ticket": await ticket(world)}, BY_APP)
+    with pytest.raises(NotOffered) as caught:
+        await world.provider.switch_org(session, "jis-org-000002")
+    assert (caught.value.status, caught.value.extras) == (409, {"capability": "org_switch"})
 
 
 async def test_an_unknown_retcode_is_counted_and_refused(world):

@@ -1,6 +1,4 @@
-"""The web side of the simulated JIS: who may send browsers here, and how interface.do
-is guarded.
-"""
+"""The simulated JIS: its login page, and interface.do with everything that guards it."""
 
 from __future__ import annotations
 
@@ -9,44 +7,60 @@ import hmac
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from html import escape
-from importlib.resources import files
-from string import Template
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import (
-    HTMLResponse,
-    JSONResponse,
-    PlainTextResponse,
-    RedirectResponse,
-    Response,
-)
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from adapters.dialects.jis_cipher import (
+    APPWORD_LENGTH,
+    NotOurCipher,
+    decrypt_data,
+    encrypt_data,
+)
+from adapters.sandbox import citizens
+from adapters.sandbox.citizens import Account, Citizens, Refusal
+from adapters.sandbox.login_page import LoginPages, Names, form, register
 from adapters.sandbox.place import Onboarding, Place, Simulator
 from adapters.sandbox.store import Store
-from adapters.upstreams.sd_jis.simulator.accounts import Accounts, Refused
 from adapters.upstreams.sd_jis.wire import (
-    APPWORD_LENGTH,
     INTERFACE_PATH,
     LOGIN_PATH,
     LOGOUT_PATH,
     TIME_FORMAT,
-    USER_TYPE_LEGAL,
-    USER_TYPE_PERSON,
     Retcode,
     Service,
-    encrypt_data,
 )
 from kernel.clock import Clock
 from kernel.ids import RandomIds
 
 APPMARK: Final = "onewindow"
 FRESHNESS: Final = timedelta(minutes=5)
-SESSION_COOKIE: Final = "JISSESSION"
+NAMES: Final = Names(
+    app=("appmark", "uuid"), back=("backUrl", "gotourl"), user_type=("userType",), ticket="ticket"
+)
+_RETCODES: Final[Mapping[Refusal, str]] = {
+    Refusal.TICKET_UNKNOWN: Retcode.TICKET_UNKNOWN,
+    Refusal.TICKET_EXPIRED: Retcode.TICKET_EXPIRED,
+    Refusal.TICKET_USED: Retcode.TICKET_USED,
+    Refusal.TICKET_FOREIGN: Retcode.TICKET_FOREIGN,
+    Refusal.TOKEN_INVALID: Retcode.TOKEN_INVALID,
+    Refusal.USER_TYPE_WRONG: Retcode.USER_TYPE_WRONG,
+    Refusal.ACCOUNT_DISABLED: Retcode.ACCOUNT_DISABLED,
+    Refusal.PASSWORD_WRONG: Retcode.PASSWORD_WRONG,
+    Refusal.ORG_NOT_YOURS: Retcode.ORG_NOT_YOURS,
+    Refusal.APP_UNKNOWN: Retcode.TARGET_UNKNOWN,
+}
+
+
+class _Refused(Exception):
+    """JIS says no, with one of its codes."""
+
+    def __init__(self, retcode: str) -> None:
+        super().__init__(retcode)
+        self.retcode = retcode
 
 
 def provision(place: Place) -> Onboarding:
@@ -54,10 +68,7 @@ def provision(place: Place) -> Onboarding:
     store = Store(place.folder)
     try:
         appword = RandomIds(place.clock).secret()[:APPWORD_LENGTH]
-        store.add("app", APPMARK, {"appword": appword})
-        # The gateway may have moved since: its registered address is corrected, its password kept.
-        app = {**store.get("app", APPMARK), "back_url": place.gateway_url}
-        store.put("app", APPMARK, app)
+        app = register(store, APPMARK, {"appword": appword}, place.gateway_url)
     finally:
         store.close()
     return Onboarding(
@@ -69,18 +80,11 @@ def provision(place: Place) -> Onboarding:
 def create(place: Place) -> Simulator:
     """Build the simulator from what ``provision`` made."""
     store = Store(place.folder)
-    jis = _Jis(store, Accounts(store, place.clock), place.clock)
-    app = Starlette(
-        routes=[
-            Route(LOGIN_PATH, jis.login_page, methods=["GET"]),
-            Route(LOGIN_PATH, jis.login, methods=["POST"]),
-            Route(LOGOUT_PATH, jis.logout, methods=["GET"]),
-            Route(INTERFACE_PATH, jis.interface, methods=["POST"]),
-            Route("/sim/accounts", jis.list_accounts, methods=["GET"]),
-            Route("/sim/accounts/{uuid}", jis.change_account, methods=["POST"]),
-            Route("/sim/expire", jis.expire, methods=["POST"]),
-        ]
-    )
+    people = Citizens(store, place.clock, "jis")
+    jis = _Jis(store, people, place.clock)
+    pages = LoginPages(store, people, NAMES)
+    routes = pages.routes(LOGIN_PATH, LOGOUT_PATH)
+    app = Starlette(routes=[*routes, Route(INTERFACE_PATH, jis.interface, methods=["POST"])])
 
     async def close() -> None:
         store.close()
@@ -89,119 +93,77 @@ def create(place: Place) -> Simulator:
 
 
 class _Jis:
-    """The pages and the one endpoint."""
+    """The one endpoint."""
 
-    def __init__(self, store: Store, accounts: Accounts, clock: Clock) -> None:
+    def __init__(self, store: Store, people: Citizens, clock: Clock) -> None:
         self._store = store
-        self._accounts = accounts
+        self._people = people
         self._clock = clock
-        page = files(__package__).joinpath("login.html").read_text("utf-8")
-        self._page = Template(page)
-
-    async def login_page(self, request: Request) -> Response:
-        query = request.query_params
-        appmark = query.get("appmark") or query.get("uuid") or ""
-        back_url = query.get("backUrl") or query.get("gotourl") or ""
-        user_type = query.get("userType") or USER_TYPE_PERSON
-        if (refusal := self._refusal(appmark, back_url, user_type)) is not None:
-            return refusal
-        accounts = [account for account in self._accounts.all() if account.user_type == user_type]
-        choices = "\n".join(
-            f'<label><input type="radio" name="account" value="{escape(account.uuid)}" required>'
-            f" {escape(account.title)}<small>{escape(account.remark)}</small></label>"
-            for account in accounts
-        )
-        return HTMLResponse(
-            self._page.substitute(
-                action=LOGIN_PATH,
-                appmark=escape(appmark),
-                user_type=escape(user_type),
-                back_url=escape(back_url),
-                accounts=choices,
-            ),
-            headers={"cache-control": "no-store"},
-        )
-
-    async def login(self, request: Request) -> Response:
-        form = await _form(request)
-        back_url, user_type = form.get("backUrl", ""), form.get("userType", "")
-        refusal = self._refusal(form.get("appmark", ""), back_url, user_type)
-        if refusal is not None:
-            return refusal
-        account = self._accounts.find(form.get("account", ""))
-        if account is None or account.user_type != user_type:
-            return PlainTextResponse("账号不存在", 400)
-        ticket, session = self._accounts.sign_in(account)
-        answer = RedirectResponse(_with_ticket(back_url, ticket), 302)
-        answer.set_cookie(SESSION_COOKIE, session, httponly=True, samesite="lax", path="/JIS")
-        return answer
-
-    async def logout(self, request: Request) -> Response:
-        back_url = request.query_params.get("backUrl", "")
-        appmark = request.query_params.get("appmark", "")
-        refusal = self._refusal(appmark, back_url, USER_TYPE_PERSON)
-        if refusal is not None:
-            return refusal
-        self._accounts.sign_out(request.cookies.get(SESSION_COOKIE, ""))
-        answer = RedirectResponse(back_url, 302)
-        answer.delete_cookie(SESSION_COOKIE, path="/JIS")
-        return answer
 
     async def interface(self, request: Request) -> Response:
         try:
-            data = self._answer(await _form(request))
-        except Refused as refused:
-            return JSONResponse({"retcode": refused.retcode, "msg": "失败", "data": None})
+            data = self._answer(await form(request))
+        except _Refused as refused:
+            return _said(refused.retcode)
+        except citizens.Refused as refused:
+            return _said(_RETCODES[refused.reason])
         return JSONResponse({"retcode": Retcode.OK, "msg": "成功", "data": data})
 
-    async def list_accounts(self, _request: Request) -> Response:
-        """Return who may sign in here, for tests and demonstrations; nobody of them exists."""
-        return JSONResponse(
-            [
-                {"uuid": one.uuid, "userType": one.user_type, "title": one.title}
-                for one in self._accounts.all()
-            ]
-        )
-
-    async def change_account(self, request: Request) -> Response:
-        uuid = request.path_params["uuid"]
-        if self._accounts.find(uuid) is None:
-            return PlainTextResponse("no such account", 404)
-        try:
-            self._accounts.change(uuid, await request.json())
-        except KeyError as exc:
-            return PlainTextResponse(f"cannot be changed: {exc.args[0]}", 422)
-        return Response(status_code=204)
-
-    async def expire(self, _request: Request) -> Response:
-        self._accounts.expire()
-        return Response(status_code=204)
-
-    def _answer(self, form: Mapping[str, str]) -> str:
-        app = self._store.get("app", form.get("appmark", ""))
-        if app is None:
-            raise Refused(Retcode.APP_UNKNOWN)
+    def _answer(self, given: Mapping[str, str]) -> str:
+        app = self._store.get("app", given.get("appmark", ""))
+        if app is None or "appword" not in app:
+            raise _Refused(Retcode.APP_UNKNOWN)
         appword = str(app["appword"])
         # Written a second time on purpose: a mistake in the adapter's signature must not hide here.
-        covered = form["appmark"] + appword + form.get("time", "")
+        covered = given["appmark"] + appword + given.get("time", "")
         wanted = hashlib.md5(covered.encode(), usedforsecurity=False).hexdigest()
-        if not hmac.compare_digest(wanted.encode(), form.get("sign", "").encode()):
-            raise Refused(Retcode.SIGN_WRONG)
-        self._require_fresh(form.get("time", ""))
-        params = _params(form.get("params", ""))
-        match form.get("servicename"):
-            case Service.TICKET_VALIDATE:
-                return json.dumps({"token": self._accounts.redeem(_text(params, "ticket"))})
-            case Service.FIND_PERSON:
-                return self._user(_text(params, "token"), USER_TYPE_PERSON, appword)
-            case Service.FIND_CORPORATION:
-                return self._user(_text(params, "token"), USER_TYPE_LEGAL, appword)
-            case _:
-                raise Refused(Retcode.SERVICE_UNKNOWN)
+        if not hmac.compare_digest(wanted.encode(), given.get("sign", "").encode()):
+            raise _Refused(Retcode.SIGN_WRONG)
+        self._require_fresh(given.get("time", ""))
+        service, params = given.get("servicename", ""), given.get("params", "")
+        if service == Service.USER_VALIDATE:
+            return self._by_password(params, given["appmark"], appword)
+        return self._service(service, _params(params), given["appmark"], appword)
 
-    def _user(self, token: str, user_type: str, appword: str) -> str:
-        user = self._accounts.holder(token, user_type).user
-        return encrypt_data(user.model_dump_json(exclude_none=True), appword)
+    def _service(self, service: str, params: dict[str, Any], app: str, appword: str) -> str:
+        people = self._people
+        match service:
+            case Service.TICKET_VALIDATE:
+                return json.dumps({"token": people.redeem(_text(params, "ticket"), app)[0]})
+            case Service.FIND_PERSON:
+                holder = people.holder(_text(params, "token"), citizens.PERSON)
+                return encrypt_data(_written(_person(holder)), appword)
+            case Service.FIND_CORPORATION:
+                holder = people.holder(_text(params, "token"), citizens.LEGAL)
+                told = {**_person(holder), **_corporation(holder)}
+                return encrypt_data(_written(told), appword)
+            case Service.LIST_CORPORATIONS:
+                return encrypt_data(_written(self._list(params)), appword)
+            case Service.SWITCH_CORPORATION:
+                org_id = _text(params, "corporationid")
+                return json.dumps({"token": people.switch(_text(params, "token"), org_id)})
+            case Service.GENERATE_TICKET:
+                target = _text(params, "proxyapp")
+                if self._store.get("app", target) is None:
+                    raise citizens.Refused(Refusal.APP_UNKNOWN)
+                return people.hand_over(_text(params, "token"), target)
+            case _:
+                raise _Refused(Retcode.SERVICE_UNKNOWN)
+
+    def _by_password(self, sealed: str, app: str, appword: str) -> str:
+        try:
+            params = _params(decrypt_data(sealed, appword))
+        except NotOurCipher:
+            raise _Refused(Retcode.PARAMS_WRONG) from None
+        name, password = _text(params, "loginname"), _text(params, "password")
+        return json.dumps({"ticket": self._people.by_password(name, password, app)})
+
+    def _list(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        index, size = _number(params, "pageindex"), _number(params, "pagenum")
+        found = self._people.companies(_text(params, "token"))
+        page = found[(index - 1) * size : index * size]
+        # As in the real system: the list is a JSON text inside the object.
+        return {"list": _written([_corporation(one) for one in page]), "count": len(found)}
 
     def _require_fresh(self, time: str) -> None:
         try:
@@ -209,59 +171,71 @@ class _Jis:
             digits = f"{time}+0800" if len(time) == 14 else ""
             at = datetime.strptime(digits, f"{TIME_FORMAT}%z")
         except ValueError:
-            raise Refused(Retcode.TIME_STALE) from None
+            raise _Refused(Retcode.TIME_STALE) from None
         if abs(self._clock.now() - at) > FRESHNESS:
-            raise Refused(Retcode.TIME_STALE)
-
-    def _refusal(self, appmark: str, back_url: str, user_type: str) -> Response | None:
-        app = self._store.get("app", appmark)
-        if app is None:
-            return PlainTextResponse("应用未登记", 400)
-        if not _below(back_url, str(app["back_url"])):
-            return PlainTextResponse("返回地址未登记", 400)
-        if user_type not in {USER_TYPE_PERSON, USER_TYPE_LEGAL}:
-            return PlainTextResponse("用户类型有误", 400)
-        return None
+            raise _Refused(Retcode.TIME_STALE)
 
 
-async def _form(request: Request) -> dict[str, str]:
-    body = (await request.body()).decode("utf-8", "replace")
-    return dict(parse_qsl(body, keep_blank_values=True))
+def _said(retcode: str) -> Response:
+    return JSONResponse({"retcode": retcode, "msg": "失败", "data": None})
+
+
+def _person(account: Account) -> dict[str, str]:
+    told = {
+        "uuid": account.uuid,
+        "loginname": account.login_name,
+        "name": account.name,
+        "paperstype": account.id_type,
+        "papersnumber": account.id_number,
+        "mobile": account.mobile,
+        "sex": account.sex,
+        "isauth": account.isauth,
+        # As in the real system, the answer about a corporation carries no level.
+        "authlevel": account.authlevel,
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def _corporation(account: Account) -> dict[str, str]:
+    company = account.corporation
+    if company is None:
+        return {}
+    told = {
+        "corname": company.name,
+        "cornumber": company.uscc,
+        "corporationid": company.org_id,
+        "corrole": company.role,
+        "cortype": company.type,
+        "corusername": company.rep_name,
+        "corusercardtype": company.rep_id_type,
+        "corusercardid": company.rep_id_number,
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def _written(content: object) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 def _params(text: str) -> dict[str, Any]:
     try:
         params = json.loads(text)
     except (ValueError, RecursionError):
-        raise Refused(Retcode.PARAMS_WRONG) from None
+        raise _Refused(Retcode.PARAMS_WRONG) from None
     if not isinstance(params, dict):
-        raise Refused(Retcode.PARAMS_WRONG)
+        raise _Refused(Retcode.PARAMS_WRONG)
     return params
 
 
 def _text(params: Mapping[str, Any], name: str) -> str:
     value = params.get(name)
     if not isinstance(value, str) or not value:
-        raise Refused(Retcode.PARAMS_WRONG)
+        raise _Refused(Retcode.PARAMS_WRONG)
     return value
 
 
-def _below(url: str, registered: str) -> bool:
-    """Return whether an address is on the registered origin and below its path."""
-    try:
-        given, allowed = urlsplit(url), urlsplit(registered)
-    except ValueError:
-        return False
-    prefix = allowed.path.rstrip("/") + "/"
-    return (
-        (given.scheme, given.netloc) == (allowed.scheme, allowed.netloc)
-        and (given.path or "/").startswith(prefix)
-        and ".." not in given.path.split("/")
-        and "\\" not in url
-    )
-
-
-def _with_ticket(back_url: str, ticket: str) -> str:
-    parts = urlsplit(back_url)
-    own = urlencode({"ticket": ticket})
-    return urlunsplit(parts._replace(query=f"{parts.query}&{own}" if parts.query else own))
+def _number(params: Mapping[str, Any], name: str) -> int:
+    value = _text(params, name)
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 1_000):
+        raise _Refused(Retcode.PARAMS_WRONG)
+    return int(value)
