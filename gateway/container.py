@@ -20,6 +20,7 @@ from gateway.cases.materials import MaterialService
 from gateway.cases.papers import PaperService
 from gateway.cases.service import CaseService
 from gateway.catalog.service import CatalogService
+from gateway.events.feed import EventFeed
 from gateway.events.refusals import Refusals
 from gateway.settings import Settings
 from identity import ClientRegistry
@@ -68,6 +69,8 @@ class Container:
     database: Database
     works: SqlWorks
     events: EventLog
+    feed: EventFeed
+    """Wakes the event streams of this process."""
     idempotency: Idempotency
     metrics: CollectorRegistry
     subjects: identity.PairwiseSubjects

@@ -32,6 +32,7 @@ from gateway.cases.service import CaseService
 from gateway.catalog.repository import SqlItemRepository
 from gateway.catalog.service import CatalogService
 from gateway.container import Container
+from gateway.events.feed import EventFeed
 from gateway.events.refusals import Refusals
 from gateway.settings import BadSettings, Settings
 from gateway.worker.pushes import push_receiver
@@ -85,14 +86,15 @@ def build(
             await one.close()
         await database.dispose()
 
-    listen = listener_of(connected[source], receive, refuse)
+    listen, events = listener_of(connected[source], receive, refuse), EventLog(works)
     return Container(
         settings=settings,
         clock=clock,
         ids=ids,
         database=database,
         works=works,
-        events=EventLog(works),
+        events=events,
+        feed=EventFeed(works, events),
         idempotency=Idempotency(clock),
         metrics=metrics,
         **people_of(ground),

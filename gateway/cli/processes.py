@@ -7,7 +7,6 @@ import errno
 
 import structlog
 import typer
-import uvicorn
 
 from gateway import logs
 from gateway.bootstrap import province_of, run_sandbox
@@ -21,7 +20,7 @@ from gateway.cli.shared import (
     stop_on_signals,
 )
 from gateway.container import Container
-from gateway.main import create_app
+from gateway.http_server import HttpServer
 from gateway.settings import BadSettings, Settings
 from gateway.worker.run import run_worker
 from kernel.clock import SystemClock
@@ -44,19 +43,7 @@ def serve(config: Config = None) -> None:
     settings = settings_of(config)
     logs.configure(settings.logs, "serve")
     container = container_of(settings, "onewindow serve")
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(container),
-            host=settings.server.host,
-            port=settings.server.port,
-            loop="uvloop",
-            http="httptools",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
-    )
+    server = HttpServer(container)
 
     async def main() -> None:
         await _require_schema(container)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -15,11 +16,19 @@ from kernel.db.wake import listening
 from kernel.db.work import SqlWorks
 
 _log = structlog.get_logger("events")
-POLL_SECONDS: Final = 0.5
-"""How often a file is looked at, which no notification reaches from other processes (OURS)."""
-NET_SECONDS: Final = 10.0
-"""How often PostgreSQL is looked at although it notifies (OURS)."""
 _AT_ONCE: Final = 1000
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often is looked although nobody called, in seconds (OURS)."""
+
+    file: float = 0.5
+    """At a file, which no notification reaches from other processes."""
+    net: float = 10.0
+    """At PostgreSQL, although it notifies."""
+    heartbeat: float = 15.0
+    """By a reader, who tells its client then that the stream is still open."""
 
 
 class Subscription:
@@ -49,12 +58,20 @@ class EventFeed:
     or are found by looking at the file twice a second.
     """
 
-    def __init__(self, works: SqlWorks, events: EventLog) -> None:
+    def __init__(self, works: SqlWorks, events: EventLog, pace: Pace | None = None) -> None:
+        self.pace = pace or Pace()
+        self.closed = False
+        """Whether this process ends: then every reader does."""
         self._database = works.database
         self._works = works
         self._events = events
         self._readers: set[Subscription] = set()
         self._watcher: asyncio.Task[None] | None = None
+
+    def close(self) -> None:
+        """Let every reader go, so that nobody waits for open streams when the process ends."""
+        self.closed = True
+        self._wake()
 
     @asynccontextmanager
     async def subscribed(self) -> AsyncIterator[Subscription]:
@@ -77,19 +94,24 @@ class EventFeed:
 
     async def _watch(self) -> None:
         notified = self._database.dialect == "postgresql"
+        seen: int | None = None
         async with AsyncExitStack() as stack:
             stack.callback(self._works.on_commit("event", self._wake))
             await stack.enter_async_context(listening(self._database, "event", self._wake))
-            seen = await self._events.last_position()
             # What was written before anybody watched is for the readers to find.
             self._wake()
             while True:
-                await asyncio.sleep(NET_SECONDS if notified else POLL_SECONDS)
                 try:
-                    fresh = await self._events.read_after(seen, _AT_ONCE)
+                    seen = await self._look(seen)
                 except TROUBLE as exc:
+                    # The watcher outlives the database: nobody would start another one.
                     _log.warning("events_not_readable", reason=type(exc).__name__)
-                    continue
-                if fresh:
-                    seen = fresh[-1].position or seen
-                    self._wake()
+                await asyncio.sleep(self.pace.net if notified else self.pace.file)
+
+    async def _look(self, seen: int | None) -> int:
+        if seen is None:
+            return await self._events.last_position()
+        fresh = await self._events.read_after(seen, _AT_ONCE)
+        if fresh:
+            self._wake()
+        return fresh[-1].position or seen if fresh else seen

@@ -47,6 +47,13 @@ async def any_world(town: Town, database_url: str, book: Logbook) -> AsyncIterat
 
 
 @pytest.fixture
+async def postgres_world(town: Town, postgresql_url: str, book: Logbook) -> AsyncIterator[World]:
+    """A gateway on a fresh PostgreSQL database."""
+    async with opened(town, postgresql_url, book) as world:
+        yield world
+
+
+@pytest.fixture
 async def citizen(world: World) -> Caller:
     """An applicant who is signed in."""
     return await world.sign_in()

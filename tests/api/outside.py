@@ -1,12 +1,13 @@
-"""A second process of the same installation: ``onewindow serve`` on a world's database."""
+"""A second server of the same installation on a world's database, and clients of its streams."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import sys
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import httpx
 import tomli_w
 from pydantic import BaseModel, SecretStr
 
+from gateway.bootstrap import build
+from gateway.events.feed import EventFeed, Pace
+from gateway.http_server import HttpServer
 from gateway.settings import Settings
-
-_START_SECONDS = 30.0
-_MAIN = "from gateway.cli.main import main; main()"
+from tests.api.town import HOST
+from tests.api.world import World
 
 
 def plain(value: Any) -> Any:
@@ -43,30 +46,24 @@ def written(settings: Settings, folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def serving(settings: Settings, folder: Path) -> AsyncIterator[str]:
-    """Run ``onewindow serve`` while the block runs, and yield its address."""
-    path = written(settings, folder)
-    url = f"http://{settings.server.host}:{settings.server.port}"
-    with (folder / "serve.log").open("wb") as log:
-        command = [sys.executable, "-c", _MAIN, "serve", "--config", str(path)]
-        process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
+async def serving(world: World, pace: Pace | None = None) -> AsyncIterator[str]:
+    """Run the HTTP server on connections of its own while the block runs; yield its address.
+
+    It has no object in common with the world: what the world commits reaches it as it would
+    reach another process.
+    """
+    container = build(world.container.settings, process="beside")
+    if pace is not None:
+        container = replace(container, feed=EventFeed(container.works, container.events, pace))
+    server = HttpServer(container)
+    # Whoever comes before the server is ready waits in the socket's queue.
+    with socket.create_server((HOST, world.town.gateway_port)) as listening:
+        task = asyncio.create_task(server.serve([listening]))
         try:
-            async with httpx.AsyncClient() as probe, asyncio.timeout(_START_SECONDS):
-                while not await _up(probe, url):
-                    assert process.returncode is None, (folder / "serve.log").read_text("utf-8")
-                    await asyncio.sleep(0.05)
-            yield url
+            yield world.town.gateway_url
         finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-
-
-async def _up(probe: httpx.AsyncClient, url: str) -> bool:
-    try:
-        return (await probe.get(f"{url}/health/ready")).status_code == 200
-    except httpx.TransportError:
-        return False
+            server.should_exit = True
+            await task
 
 
 class Stream:
@@ -100,6 +97,17 @@ class Stream:
                     fields = {}
                 else:
                     fields = {}
+
+    @asynccontextmanager
+    async def listening(self, url: str, token: str, last: str = "") -> AsyncIterator[Stream]:
+        """Listen while the block runs."""
+        task = asyncio.create_task(self.listen(url, token, last))
+        try:
+            yield self
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
     async def wait_for(self, topic: str, seconds: float) -> float:
         """Return the seconds until an event of this type was heard. Raises TimeoutError."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Annotated, Final
 
+import structlog
 from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -13,29 +15,20 @@ from gateway.api.problems import FieldsInvalid
 from gateway.api.v1.events import WATCHERS, After
 from gateway.api.v1.views import EventView
 from gateway.container import Container
-from gateway.events.feed import EventFeed
+from kernel.db.errors import TROUBLE
 
 router = APIRouter(prefix="/v1", tags=["events 事件"])
+_log = structlog.get_logger("events")
 
 HEADER: Final = "last-event-id"
 STREAM_SECONDS: Final = 300.0
 """How long one stream lasts (OURS): then the caller connects again and shows its token again."""
-HEARTBEAT_SECONDS: Final = 15.0
+_AGAIN_SECONDS: Final = 0.5
 _PAGE: Final = 100
 _RETRY_MS: Final = 1000
 _DIGITS: Final = 19
 
 References = Callable[[], Awaitable[Collection[str] | None]]
-
-
-def feed_of(request: Request, services: Services) -> EventFeed:
-    """Return the feed of this process, made when the first stream asks for it."""
-    state = request.app.state
-    found = getattr(state, "feed", None)
-    if not isinstance(found, EventFeed):
-        found = EventFeed(services.works, services.events)
-        state.feed = found
-    return found
 
 
 def start_of(request: Request, after: After = 0) -> int:
@@ -51,13 +44,12 @@ def start_of(request: Request, after: After = 0) -> int:
     return int(last)
 
 
-Feed = Annotated[EventFeed, Depends(feed_of)]
 Start = Annotated[int, Depends(start_of)]
 
 
 @router.get("/events/stream", response_class=EventSourceResponse)
 async def own_stream(
-    services: Services, principal: Citizen, feed: Feed, start: Start
+    services: Services, principal: Citizen, start: Start
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow what happens to the caller's cases.
 
@@ -68,34 +60,39 @@ async def own_stream(
     async def mine() -> Collection[str]:
         return await services.cases.ids_of(principal.sub)
 
-    async for event in _follow(services, feed, start, mine):
+    async for event in _follow(services, start, mine):
         yield event
 
 
 @router.get("/staff/events/stream", response_class=EventSourceResponse, dependencies=WATCHERS)
-async def whole_stream(
-    services: Services, feed: Feed, start: Start
-) -> AsyncIterator[ServerSentEvent]:
+async def whole_stream(services: Services, start: Start) -> AsyncIterator[ServerSentEvent]:
     """Follow every event, for operations and audit; otherwise as the applicant's stream."""
 
     async def everything() -> None:
         return None
 
-    async for event in _follow(services, feed, start, everything):
+    async for event in _follow(services, start, everything):
         yield event
 
 
 async def _follow(
-    services: Container, feed: EventFeed, position: int, references: References
+    services: Container, position: int, references: References
 ) -> AsyncIterator[ServerSentEvent]:
-    ends = services.clock.monotonic() + STREAM_SECONDS
+    feed, ends = services.feed, services.clock.monotonic() + STREAM_SECONDS
     async with feed.subscribed() as subscription:
         yield ServerSentEvent(retry=_RETRY_MS)
-        while services.clock.monotonic() < ends:
-            rows = await services.events.read_after(position, _PAGE, await references())
+        while services.clock.monotonic() < ends and not feed.closed:
+            try:
+                rows = await services.events.read_after(position, _PAGE, await references())
+            except TROUBLE as exc:
+                # A stream outlives a busy database: what it could not read, it reads later.
+                _log.warning("stream_not_readable", reason=type(exc).__name__)
+                yield ServerSentEvent(comment="busy")
+                await asyncio.sleep(_AGAIN_SECONDS)
+                continue
             for row in rows:
                 position = row.position or position
                 view = EventView.of(row)
                 yield ServerSentEvent(data=view, event=row.topic, id=str(position))
-            if len(rows) < _PAGE and not await subscription.wait(HEARTBEAT_SECONDS):
+            if len(rows) < _PAGE and not await subscription.wait(feed.pace.heartbeat):
                 yield ServerSentEvent(comment="still here")
