@@ -33,7 +33,7 @@ class SqlFacts:
 
     async def attempts(self, work: Work, bill_id: str) -> Sequence[Attempt]:
         statement = select(t.attempt).where(t.attempt.c.bill_id == bill_id).order_by(t.attempt.c.id)
-        return [_attempt(row) for row in await connection(work).execute(statement)]
+        return [attempt_of(row) for row in await connection(work).execute(statement)]
 
     async def put_attempt(self, work: Work, attempt: Attempt) -> bool:
         conn = connection(work)
@@ -75,23 +75,7 @@ class SqlFacts:
         at: datetime,
     ) -> None:
         conn = connection(work)
-        row = upsert(conn, t.fact).values(
-            fact_id=fact_id,
-            dedupe_key=fact.key,
-            bill_id=bill.bill_id,
-            source=str(fact.source),
-            pay_code=fact.pay_code,
-            tra_no=fact.tra_no,
-            amount_fen=fact.amount_fen,
-            original_fen=fact.original_fen,
-            delay_fen=fact.delay_fen,
-            paid_at=fact.paid_at,
-            channel=str(fact.channel),
-            channel_raw=fact.channel_raw,
-            account=fact.account,
-            outcome=str(outcome),
-            received_at=at,
-        )
+        row = upsert(conn, t.fact).values(**fact_row(fact_id, bill, fact, outcome, at))
         row = row.on_conflict_do_nothing(index_elements=["dedupe_key"])
         if (await conn.execute(row.returning(t.fact.c.id))).first() is None:
             raise AlreadyExists("this payment fact is stored already")
@@ -179,7 +163,8 @@ def _unmatched(row: Row[Any]) -> UnmatchedPayment:
     )
 
 
-def _attempt(row: Row[Any]) -> Attempt:
+def attempt_of(row: Row[Any]) -> Attempt:
+    """Return the attempt of a row."""
     return Attempt(
         attempt_id=row.attempt_id,
         bill_id=row.bill_id,
@@ -194,3 +179,26 @@ def _attempt(row: Row[Any]) -> Attempt:
         day=row.day,
         reserved_fen=Fen(row.reserved_fen),
     )
+
+
+def fact_row(
+    fact_id: str, bill: Bill, fact: PaymentFact, outcome: Outcome, at: datetime
+) -> dict[str, Any]:
+    """Return the row of a fact."""
+    return {
+        "fact_id": fact_id,
+        "dedupe_key": fact.key,
+        "bill_id": bill.bill_id,
+        "source": str(fact.source),
+        "pay_code": fact.pay_code,
+        "tra_no": fact.tra_no,
+        "amount_fen": fact.amount_fen,
+        "original_fen": fact.original_fen,
+        "delay_fen": fact.delay_fen,
+        "paid_at": fact.paid_at,
+        "channel": str(fact.channel),
+        "channel_raw": fact.channel_raw,
+        "account": fact.account,
+        "outcome": str(outcome),
+        "received_at": at,
+    }

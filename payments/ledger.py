@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from kernel.clock import Clock
 from kernel.money import Fen
-from kernel.work import Json, Move, Work
+from kernel.work import Json, JsonMap, Move, Work
 from payments.model import (
     OPEN_ATTEMPTS,
     Attempt,
@@ -134,8 +134,7 @@ class Ledger:
     async def _tell(self, work: Work, bill: Bill) -> None:
         if bill.merged:
             return
-        payload: dict[str, Json] = {"reference": bill.reference, "bill_id": bill.bill_id}
-        await work.enqueue(CHANGED, f"{bill.bill_id}:{bill.version}", payload)
+        await work.enqueue(*change_of(bill))
 
 
 def _following(member: Bill, carrier: Bill, grown: Fen) -> Bill:
@@ -168,6 +167,18 @@ def _move(
         data=bill_data(bill),
         note=note,
     )
+
+
+def paid_move(before: Bill, paid: Bill, actor: str) -> Move:
+    """Return the move of a bill that was paid; the pay axis alone has changed."""
+    event = PAY.event(before.pay, paid.pay)
+    return _move(PAY.name, paid, before.pay, paid.pay, event, actor)
+
+
+def change_of(bill: Bill) -> tuple[str, str, JsonMap]:
+    """Return the task that tells a change: kind, key and payload."""
+    payload: dict[str, Json] = {"reference": bill.reference, "bill_id": bill.bill_id}
+    return CHANGED, f"{bill.bill_id}:{bill.version}", payload
 
 
 class Told(Axes, Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final, Protocol
@@ -16,6 +16,7 @@ from kernel.db.work import connection
 from kernel.money import Fen
 from kernel.work import Work
 from payments import tables as t
+from payments.bulk_repository import SqlBulk
 from payments.fact_repository import SqlFacts
 from payments.model import (
     Bill,
@@ -59,7 +60,9 @@ class Cipher(Protocol):
         ...
 
 
-class SqlBills(SqlFacts, SqlReceipts, SqlRefunds, SqlRulings, SqlRecon, SqlDifferences, SqlReports):
+class SqlBills(
+    SqlBulk, SqlFacts, SqlReceipts, SqlRefunds, SqlRulings, SqlRecon, SqlDifferences, SqlReports
+):
     """Keeps everything about payments in the database (payments.service.Repository)."""
 
     def __init__(self, cipher: Cipher) -> None:
@@ -112,6 +115,16 @@ class SqlBills(SqlFacts, SqlReceipts, SqlRefunds, SqlRulings, SqlRecon, SqlDiffe
             return None
         carrier = (t.bill.c.pay_code == pay_code) & (t.bill.c.merged_into == "")
         return await self._one(work, carrier, lock=lock)
+
+    async def lock_payable(self, work: Work, pay_codes: Collection[str]) -> dict[str, Bill]:
+        bills = (
+            select(t.bill)
+            .where(t.bill.c.pay_code.in_(pay_codes), t.bill.c.pay_code != "")
+            .where(t.bill.c.merged_into == "")
+            .order_by(t.bill.c.id)
+            .with_for_update()
+        )
+        return {bill.pay_code: bill for bill in await self._bills(work, bills)}
 
     async def is_known(self, work: Work, pay_code: str) -> bool:
         found = await connection(work).execute(_KNOWN, {"code": pay_code})

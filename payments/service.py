@@ -12,6 +12,7 @@ from kernel.ids import IdSource
 from kernel.work import JsonMap, Work, WorkSource
 from payments import push_json
 from payments.booking import Booking
+from payments.bulk_booking import BulkBooking
 from payments.closing import Closer
 from payments.errors import BillClosed, BillNotReady
 from payments.ground import POLL_TASK, Ground
@@ -79,6 +80,7 @@ class PaymentService:
         self._ledger = Ledger(repository, clock)
         book = RefundBook(ground, self._ledger)
         booking = Booking(ground, self._ledger, book)
+        self._bulk = BulkBooking(ground)
         self._learner = Learner(ground, self._ledger, booking)
         self._raiser = Raiser(ground, self._ledger)
         self._issuer = Issuer(ground, self._ledger, self._learner)
@@ -202,6 +204,17 @@ class PaymentService:
             await self._learner.handle_funds(fact)
         else:
             await self.refunds.handle_news(fact)
+
+    async def book(self, work: Work, facts: Sequence[Pushed]) -> Sequence[bool]:
+        """Book those facts that are as plain as most are, in this unit; return which are done.
+
+        The others must be handled one by one with ``handle``. Nothing is asked outside. Raises
+        AlreadyExists or StaleVersion when somebody else was faster; then nothing may be committed.
+        """
+        money = [fact for fact in facts if isinstance(fact, PaymentFact)]
+        done = await self._bulk.record(work, money, self._ground.upstream)
+        booked = {id(fact) for fact, is_done in zip(money, done, strict=True) if is_done}
+        return [id(fact) in booked for fact in facts]
 
     def read_push(self, raw: bytes, decoded: JsonMap | None = None) -> Pushed:
         """Return the fact of a stored push: as it was read when it came, else read now.

@@ -2,16 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from kernel.money import Fen
-from kernel.work import Work
+from kernel.work import JsonMap, Move, Work
 from payments.model import Attempt, Bill, Outcome, PaymentFact, UnmatchedPayment
 from payments.receipt_model import FiscalReceipt, ReceiptNumber
 from payments.refund_model import Refund
 from payments.ruling_model import Ruling
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A plain payment and what it makes of its bill."""
+
+    fact_id: str
+    fact: PaymentFact
+    before: Bill
+    paid: Bill
+    """As it is to be stored, one version later."""
+    attempt: Attempt
+    at: datetime
+
+
+class BulkRepository(Protocol):
+    """Books many plain payments with a few statements."""
+
+    async def lock_payable(self, work: Work, pay_codes: Collection[str]) -> dict[str, Bill]:
+        """Return the bills of these pay codes by code, locked in one order until the unit ends."""
+        ...
+
+    async def settled_keys(self, work: Work, keys: Collection[str]) -> Collection[str]:
+        """Return those keys under which a fact is stored that was acknowledged for good."""
+        ...
+
+    async def attempts_among(
+        self, work: Work, bill_ids: Collection[str], tra_nos: Collection[str]
+    ) -> Sequence[Attempt]:
+        """Return attempts of these bills, and those of any bill with these transactions."""
+        ...
+
+    async def settle_many(
+        self,
+        work: Work,
+        settled: Sequence[Settled],
+        moves: Sequence[Move],
+        tasks: Sequence[tuple[str, str, JsonMap]],
+    ) -> None:
+        """Store attempts, facts and bills, their moves, and tasks as kind, key and payload.
+
+        Raises AlreadyExists or StaleVersion when any of it was done by somebody else.
+        """
+        ...
 
 
 class BillRepository(Protocol):
@@ -195,6 +240,6 @@ class RulingRepository(Protocol):
 
 
 class PaymentRepository(
-    BillRepository, RefundRepository, ReceiptRepository, RulingRepository, Protocol
+    BillRepository, BulkRepository, RefundRepository, ReceiptRepository, RulingRepository, Protocol
 ):
     """Everything that is kept about payments, reconciliation apart."""

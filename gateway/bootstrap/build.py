@@ -75,7 +75,7 @@ def build(
     connected = connect_all(settings.adapters, clock=clock, ids=ids, telemetry=telemetry)
     ground = Ground(settings, clock, ids, works, cipher, index_key, connected)
     licences, payments, seals = _licences(ground), _payments(ground), _seals(ground)
-    refusals, source = Refusals(works, clock), settings.payments.upstream
+    refusals, source, events = Refusals(works, clock), settings.payments.upstream, EventLog(works)
     receive = push_receiver(payments, works, refusals, source)
 
     async def refuse(raw: bytes, reason: str) -> None:
@@ -86,7 +86,7 @@ def build(
             await one.close()
         await database.dispose()
 
-    listen, events = listener_of(connected[source], receive, refuse), EventLog(works)
+    listen = listener_of(connected[source], receive, refuse)
     return Container(
         settings=settings,
         clock=clock,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy import Row, select, update
 from kernel.db.base import require_one, upsert
 from kernel.db.tables import inbox
 from kernel.db.work import connection, sql_work
+from kernel.errors import StaleVersion
 from kernel.work import JsonMap, Work
 
 
@@ -116,6 +117,15 @@ async def add_many(work: Work, arrivals: Sequence[Arrival], task_kind: str) -> i
     return len(tasks)
 
 
+async def decoded_many(work: Work, ids: Collection[int]) -> Mapping[int, JsonMap | None]:
+    """Return what was read from messages that nobody has interpreted yet, without their bytes."""
+    waiting = select(inbox.c.id, inbox.c.decoded).where(
+        inbox.c.id.in_(ids), inbox.c.handled_at.is_(None)
+    )
+    found = await connection(work).execute(waiting)
+    return {row.id: row.decoded for row in found}
+
+
 async def get(work: Work, inbox_id: int) -> Message | None:
     """Return one message."""
     found = await connection(work).execute(select(inbox).where(inbox.c.id == inbox_id))
@@ -143,3 +153,14 @@ async def mark(work: Work, inbox_id: int, outcome: str) -> None:
             .values(handled_at=sql_work(work).works.clock.now(), outcome=outcome),
         ),
     )
+
+
+async def mark_many(work: Work, ids: Collection[int], outcome: str) -> None:
+    """Record what came of messages. Raises StaleVersion when that was recorded for any before."""
+    marked = await connection(work).execute(
+        update(inbox)
+        .where(inbox.c.id.in_(ids), inbox.c.handled_at.is_(None))
+        .values(handled_at=sql_work(work).works.clock.now(), outcome=outcome),
+    )
+    if marked.rowcount != len(ids):
+        raise StaleVersion(f"{marked.rowcount} rows matched, {len(ids)} were expected")

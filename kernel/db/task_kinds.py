@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from kernel.clock import BEIJING, beijing
-from kernel.db.task_run import Step
+from kernel.db.task_run import Step, Together
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=BEIJING)
 _LARGEST_POWER: Final = 32
@@ -36,6 +36,10 @@ class Kind:
     max_attempts: int
     """Per step: progress starts the count again."""
     backoff: Backoff
+    together: Together | None = None
+    """Does the only step for many tasks in one unit, where that is possible."""
+    most: int = 1
+    """How many tasks one unit takes."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,24 @@ class TaskRegistry:
         *,
         max_attempts: int = 10,
         backoff: Backoff | None = None,
+        together: Together | None = None,
+        most: int = 100,
     ) -> None:
-        """Add a kind. Raises ValueError for a name that is taken, or without steps."""
+        """Add a kind, with ``together`` one whose tasks are done up to ``most`` in one unit.
+
+        What ``together`` does not finish, or the whole unit when it raises, is done task by task
+        with the one step. Raises ValueError for a name that is taken, without steps, or with
+        several and ``together``.
+        """
         if kind in self.kinds or not steps or max_attempts < 1:
             msg = f"task kind {kind!r}: already registered, without steps or without attempts"
             raise ValueError(msg)
-        self.kinds[kind] = Kind(kind, tuple(steps), max_attempts, backoff or Backoff())
+        if together is not None and (len(steps) != 1 or most < 1):
+            msg = f"task kind {kind!r}: only a single step can be done for many tasks at once"
+            raise ValueError(msg)
+        self.kinds[kind] = Kind(
+            kind, tuple(steps), max_attempts, backoff or Backoff(), together, most
+        )
 
     def every(
         self,

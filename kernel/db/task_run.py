@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -131,3 +131,9 @@ class Run:
 
 
 Step = Callable[[Run], Awaitable[None]]
+
+Together = Callable[[SqlWork, Sequence[Run]], Awaitable[Sequence[Run]]]
+"""Does the step of many tasks inside the unit it is given, and returns those that are done.
+
+The engine moves exactly those on in the same unit. Nothing outside may be called from it.
+"""

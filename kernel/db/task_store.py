@@ -157,6 +157,30 @@ async def advance(
     return await _change(work, taken, step, values)
 
 
+async def finish_many(work: Work, many: Sequence[Taken], now: datetime) -> bool:
+    """End tasks of one take at the step where they are; False when any lease is lost."""
+    ended = await connection(work).execute(
+        update(tasks)
+        .where(
+            tasks.c.id.in_([taken.id for taken in many]),
+            tasks.c.owner.in_({taken.owner for taken in many}),
+            tasks.c.step.in_({taken.step for taken in many}),
+            tasks.c.state == READY,
+        )
+        .values(
+            step=tasks.c.step + 1,
+            attempts=1,
+            state=DONE,
+            owner=None,
+            due=now,
+            finished_at=now,
+            error_code=None,
+            error_detail=None,
+        ),
+    )
+    return ended.rowcount == len(many)
+
+
 async def save(work: Work, taken: Taken, step: int, payload: JsonMap) -> bool:
     """Replace the payload; False when the lease is lost."""
     return await _change(work, taken, step, {"payload": dict(payload)})

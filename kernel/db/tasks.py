@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import PurePath
@@ -122,29 +122,37 @@ class TaskEngine:
             return 0
 
     async def _start_due(self) -> int:
-        free = self._concurrency - len(self._running)
+        free = self._concurrency - len({task for _, task in self._running.values()})
         if free <= 0:
             return 0
         now = self._works.clock.now()
         await self._start_ticks(now)
-        kinds = self._registry.kinds.keys()
+        under_way = {run.kind for run, _ in self._running.values()}
+        # One unit of a kind at a time: what comes meanwhile makes up the next one.
+        many = [k for k in self._registry.kinds.values() if k.together and k.name not in under_way]
+        alone = [k.name for k in self._registry.kinds.values() if not k.together]
+        kinds = [*alone, *(kind.name for kind in many)]
         # Asked first without a lock: an idle worker must not keep SQLite's only writer busy.
         async with self._works.read() as work:
             if not await store.anything_due(work, kinds, now):
                 return 0
         self._takes += 1
+        owner = f"{self._worker}.{self._takes}"
+        lots = [(alone, free), *(([kind.name], kind.most) for kind in many)]
         async with self._works.begin() as work:
-            found = await store.take(
-                work,
-                kinds,
-                owner=f"{self._worker}.{self._takes}",
-                now=now,
-                lease=self._lease,
-                limit=free,
-            )
-        for taken in found:
-            self._start(taken)
-        return len(found)
+            found = [
+                await store.take(work, names, owner=owner, now=now, lease=self._lease, limit=limit)
+                for names, limit in lots
+                if names
+            ]
+        for lot in found:
+            kind = self._registry.kinds[lot[0].kind] if lot else None
+            if kind is not None and kind.together is not None and len(lot) > 1:
+                self._start_together(kind, lot)
+                continue
+            for taken in lot:
+                self._start(taken)
+        return sum(len(lot) for lot in found)
 
     async def _start_ticks(self, now: datetime) -> None:
         for cron in self._registry.crons:
@@ -157,15 +165,65 @@ class TaskEngine:
     def _start(self, taken: Taken) -> None:
         kind = self._registry.kinds[taken.kind]
         run = Run(taken, self._works, len(kind.steps), self._lease)
-        # One take may hold many tasks, and a task may be taken twice: both together are unique.
-        name = f"{taken.owner}.{taken.id}"
+        name = _name(taken)
         task = asyncio.create_task(self._work(run, kind, name, taken), name=name)
         self._running[name] = (run, task)
         task.add_done_callback(lambda _: self._finished(name))
 
-    def _finished(self, name: str) -> None:
-        self._running.pop(name, None)
-        self._lost.discard(name)
+    def _start_together(self, kind: Kind, lot: Sequence[Taken]) -> None:
+        runs = {taken.id: Run(taken, self._works, 1, self._lease) for taken in lot}
+        task = asyncio.create_task(self._work_together(kind, lot, runs), name=kind.name)
+        for taken in lot:
+            self._running[_name(taken)] = (runs[taken.id], task)
+        task.add_done_callback(lambda _: self._finished(*map(_name, lot)))
+
+    async def _work_together(
+        self, kind: Kind, lot: Sequence[Taken], runs: Mapping[int, Run]
+    ) -> None:
+        began, done = self._works.clock.monotonic(), set[int]()
+        try:
+            done = await self._in_one_unit(kind, lot, runs)
+        except asyncio.CancelledError:
+            # Nothing of the unit was written; tasks whose lease is lost are not ours to give back.
+            for taken in lot:
+                if _name(taken) not in self._lost:
+                    with suppress(Failure, SQLAlchemyError, OSError):
+                        await self._give_back(runs[taken.id], taken)
+            return
+        except Exception as exc:  # noqa: BLE001
+            # The edge of the process: one of them spoils the unit, so each is tried by itself.
+            code, detail = described(exc)
+            more = {"kind": kind.name, "tasks": len(lot), "code": code, "detail": detail}
+            _log.warning("tasks_not_done_together", extra=more)
+        each = (self._works.clock.monotonic() - began) / max(len(done), 1)
+        for _ in done:
+            self._observe(kind.name, "done", each)
+        left = [taken for taken in lot if taken.id not in done]
+        for taken in lot:
+            if taken.id in done:
+                self._running.pop(_name(taken), None)
+        for start in range(0, len(left), self._concurrency):
+            lane = left[start : start + self._concurrency]
+            works = (self._work(runs[one.id], kind, _name(one), one) for one in lane)
+            await asyncio.gather(*works)
+
+    async def _in_one_unit(
+        self, kind: Kind, lot: Sequence[Taken], runs: Mapping[int, Run]
+    ) -> set[int]:
+        fresh = [taken for taken in lot if taken.step == 0 and taken.attempts <= 1]
+        if kind.together is None or not fresh:
+            return set()
+        async with self._works.begin(whole=True) as work:
+            done = {run.id for run in await kind.together(work, [runs[t.id] for t in fresh])}
+            ended = [taken for taken in fresh if taken.id in done]
+            if ended and not await store.finish_many(work, ended, self._works.clock.now()):
+                raise LeaseLost
+        return done
+
+    def _finished(self, *names: str) -> None:
+        for name in names:
+            self._running.pop(name, None)
+            self._lost.discard(name)
         self._wake.set()
 
     async def _work(self, run: Run, kind: Kind, name: str, taken: Taken) -> None:
@@ -224,10 +282,12 @@ class TaskEngine:
         if isinstance(error, Abandon):
             return await self._bury(run, taken, error.code, error.detail)
         code, detail = described(error)
-        _log.warning(
-            "task_failed",
-            extra={"kind": kind.name, "task": run.id, "step": run.step, "code": code},
-        )
+        more = {"kind": kind.name, "task": run.id, "step": run.step, "code": code}
+        if not isinstance(error, Failure):
+            # Where it happened, line by line; its message may hold personal data.
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            more |= {"error": detail, "frames": frames}
+        _log.warning("task_failed", extra=more)
         if run.attempt >= kind.max_attempts:
             return await self._bury(run, taken, code, detail)
         delay = kind.backoff.delay(run.attempt, self._chance())
@@ -280,6 +340,11 @@ class TaskEngine:
             task.cancel()
         if late:
             await asyncio.wait(late)
+
+
+def _name(taken: Taken) -> str:
+    # One take may hold many tasks, and a task may be taken twice: both together are unique.
+    return f"{taken.owner}.{taken.id}"
 
 
 def described(error: Exception) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,6 +26,7 @@ from payments.reconciliation.model import Difference, ReconLine, StoredFile
 from payments.refund_model import Refund
 from payments.ruling_model import Ruling
 from payments.states import UNSETTLED
+from payments.stores import Settled
 
 
 @dataclass
@@ -157,6 +158,38 @@ class MemoryBills(MemoryRoom):
         bills = self._of(work).bills.values()
         found = [b for b in bills if b.pay_code == pay_code and not b.merged_into]
         return found[0] if found and pay_code else None
+
+    async def lock_payable(self, work: Work, pay_codes: Collection[str]) -> dict[str, Bill]:
+        found = [await self.by_pay_code(work, code, lock=True) for code in sorted(pay_codes)]
+        return {bill.pay_code: bill for bill in found if bill is not None}
+
+    async def settled_keys(self, work: Work, keys: Collection[str]) -> Collection[str]:
+        facts = self._of(work).facts
+        return [key for key in keys if key in facts and facts[key][2].acknowledged]
+
+    async def attempts_among(
+        self, work: Work, bill_ids: Collection[str], tra_nos: Collection[str]
+    ) -> Sequence[Attempt]:
+        attempts = self._of(work).attempts.values()
+        return [a for a in attempts if a.bill_id in bill_ids or a.tra_no in tra_nos]
+
+    async def settle_many(
+        self,
+        work: Work,
+        settled: Sequence[Settled],
+        moves: Sequence[Move],
+        tasks: Sequence[tuple[str, str, JsonMap]],
+    ) -> None:
+        for one in settled:
+            if not await self.put_attempt(work, one.attempt):
+                raise AlreadyExists("twice")
+            await self.add_fact(work, one.fact_id, one.before, one.fact, Outcome.PAID, one.at)
+            await self.matched(work, one.fact, one.at)
+            await self.save(work, replace(one.paid, version=one.before.version))
+        for move in moves:
+            await work.moved(move)
+        for task in tasks:
+            await work.enqueue(*task)
 
     async def is_known(self, work: Work, pay_code: str) -> bool:
         return await self.by_pay_code(work, pay_code) is not None
