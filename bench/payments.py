@@ -136,7 +136,7 @@ async def serve(config: Path) -> None:
     await listener.close()
     every, only = TaskRegistry(), TaskRegistry()
     register(every, container)
-    only.register(PUSH_TASK, list(every.kinds[PUSH_TASK].steps))
+    only.kinds[PUSH_TASK] = every.kinds[PUSH_TASK]
     engine = TaskEngine(container.works, only, chance=lambda: 1.0)
     stop = asyncio.Event()
     waiting = await ready(engine)

@@ -20,7 +20,7 @@ from payments.model import (
 )
 from payments.stores import Settled
 
-_PLAIN: Final = frozenset({PayState.PENDING, PayState.PAYING})
+_PLAIN: Final = frozenset({PayState.ISSUING, PayState.PENDING, PayState.PAYING})
 
 
 class BulkBooking:

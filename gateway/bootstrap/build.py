@@ -70,12 +70,11 @@ def build(
         application_name=process,
     )
     works = SqlWorks(database, clock, ids)
-    cipher, index_key = _keys(settings)
     telemetry = Telemetry(metrics, clock)
     connected = connect_all(settings.adapters, clock=clock, ids=ids, telemetry=telemetry)
-    ground = Ground(settings, clock, ids, works, cipher, index_key, connected)
+    ground = Ground(settings, clock, ids, works, *_keys(settings), connected)
     licences, payments, seals = _licences(ground), _payments(ground), _seals(ground)
-    refusals, source, events = Refusals(works, clock), settings.payments.upstream, EventLog(works)
+    refusals, source = Refusals(works, clock), settings.payments.upstream
     receive = push_receiver(payments, works, refusals, source)
 
     async def refuse(raw: bytes, reason: str) -> None:
@@ -93,8 +92,8 @@ def build(
         ids=ids,
         database=database,
         works=works,
-        events=events,
-        feed=EventFeed(works, events),
+        events=EventLog(works),
+        feed=EventFeed(works, EventLog(works)),
         idempotency=Idempotency(clock),
         metrics=metrics,
         **people_of(ground),

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.db.base import upsert
 from kernel.db.engine import is_postgresql
+from kernel.db.errors import of_driver
 from kernel.db.tables import event_counters, events, history
 from kernel.db.work import sql_work
 from kernel.work import Move, Work
@@ -24,7 +25,8 @@ async def insert_many(
 ) -> None:
     """Insert rows that all name the same columns; thousands of them in about a second.
 
-    Raises AlreadyExists, when the unit ends at the latest, for a broken unique constraint.
+    Raises AlreadyExists, when the unit ends at the latest, for a broken unique constraint, and
+    DatabaseBusy when others hold what is needed.
     """
     if not rows:
         return
@@ -43,7 +45,13 @@ async def insert_many(
         )
         for row in rows
     ]
-    await raw.copy_records_to_table(table.name, records=records, columns=names)
+    try:
+        await raw.copy_records_to_table(table.name, records=records, columns=names)
+    except Exception as exc:
+        failure = of_driver(exc)
+        if failure is not None:
+            raise failure from None
+        raise
 
 
 async def moved_many(work: Work, moves: Sequence[Move]) -> None:

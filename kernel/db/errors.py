@@ -107,3 +107,11 @@ def translated(error: BaseException) -> Failure | None:
     if _is_unreachable(error):
         return DatabaseUnavailable()
     return None
+
+
+def of_driver(error: BaseException) -> Failure | None:
+    """Return the same for an error of PostgreSQL's driver that did not pass through SQLAlchemy."""
+    state = getattr(error, "sqlstate", None)
+    if state == _UNIQUE_VIOLATION:
+        return AlreadyExists(f"unique constraint {getattr(error, 'constraint_name', '')}")
+    return DatabaseBusy() if state in _BUSY_STATES else None
