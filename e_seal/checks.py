@@ -1,6 +1,7 @@
 """Check a seal and a seal signature by themselves, without the document (GB/T 38540)."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,6 +10,7 @@ from e_seal.asn1.signed import RAW_SIGNATURE_BYTES, verifies, verifies_again
 from e_seal.asn1.tlv import Asn1Error
 from e_seal.asn1.x509 import OID_SM2_WITH_SM3, Certificate, read_certificate
 from e_seal.findings import Code, Finding
+from e_seal.model import SealState
 from e_seal.policy import MAKER, SIGNER, Policy, may_sign, outside, standing
 from e_seal.ses.model import Seal, SealSignature, Signer
 from e_seal.tokens import check_token
@@ -17,6 +19,8 @@ from kernel.crypto import sm3
 DEFAULT_SKEW: Final = timedelta(hours=8, minutes=5)
 """Vendors write Beijing time as UTC; a gap of this size is a warning, a larger one a failure."""
 
+_DEAD: Final = frozenset({SealState.REVOKED, SealState.CANCELLED, SealState.FROZEN})
+_CODE: Final = re.compile(r"[0-9]{14}")
 _SM3_NAMES: Final = frozenset({"SM3", "1.2.156.10197.1.401"})
 
 
@@ -109,6 +113,8 @@ def check_value(signature: SealSignature, policy: Policy) -> Iterator[Finding]:
     seal, moment = signature.seal, signature.signed_at
     if not _lists(seal.signers, signer.raw):
         yield Finding(Code.SIGNER_NOT_IN_SEAL, "the seal does not list the signer's certificate")
+    if _other_code(signer, seal):
+        yield Finding(Code.W_SIGNER_OTHER_CODE, f"certificate of {signer.subject.get('CN')}")
     trust, now, skew = policy.trust, policy.now, policy.skew
     yield from check_seal(seal, trust, moment=moment, skew=skew, now=now)
     yield from check_signer(signer, policy, moment, known_at=_proven(signature, policy))
@@ -116,6 +122,28 @@ def check_value(signature: SealSignature, policy: Policy) -> Iterator[Finding]:
     yield from outside(Code.SIGN_TIME_OUTSIDE_SEAL, moment, period, skew)
     if any(item.critical for item in signature.extensions):
         yield Finding(Code.W_UNKNOWN_CRITICAL_EXT, "critical extension in TBS_Sign")
+
+
+def check_state(states: Mapping[str, SealState] | None, code: str) -> Iterator[Finding]:
+    """Step 16: what the status system says of a seal; nothing when it was not asked."""
+    if states is None:
+        return
+    state = states.get(code, SealState.UNKNOWN)
+    if state in _DEAD:
+        yield Finding(Code.SEAL_REVOKED, f"the status system says {state}")
+    elif state is SealState.REVOKED_LATER:
+        yield Finding(Code.W_SEAL_REVOKED_LATER, "on the revocation list since a later day")
+    elif state is SealState.UNKNOWN:
+        yield Finding(Code.W_STATUS_UNKNOWN, "the status system gave no answer")
+
+
+def _other_code(signer: Certificate, seal: Seal) -> bool:
+    """Whether the certificate was made for another seal: its CN is the code of a government seal.
+
+    Vendors outside of that scheme name people and units there.
+    """
+    name = signer.subject.get("CN") or ""
+    return name != seal.code and all(map(_CODE.fullmatch, (name, seal.code)))
 
 
 def check_signer(

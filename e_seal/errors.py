@@ -36,6 +36,27 @@ class InvalidSealOrder(InvalidInput):
     )
 
 
+class SealOrderNotForPdf(InvalidSealOrder):
+    """A PDF was ordered with a riding seal or a lock, which only OFD has (GB/T 33190)."""
+
+    code = "seal_order_not_for_pdf"
+    clerk = Text(
+        "PDF 文件不支持骑缝章和锁定签名，请改用 OFD 或只加盖普通印章。",
+        "A PDF takes neither a riding seal nor a lock; use OFD or a plain seal.",
+    )
+
+
+class EarlierSignatureUnsound(InvalidSealOrder):
+    """The document carries a signature that does not hold: one more seal would not mend it."""
+
+    code = "earlier_signature_unsound"
+    title = Text("文书已有签章无效", "A signature in the document does not hold")
+    clerk = Text(
+        "文书中已有的签章未通过验证，不能再加盖印章。",
+        "A signature that the document carries does not hold, so no seal is added to it.",
+    )
+
+
 class SealOrderDiffers(Conflict):
     """This version of the document was ordered with other content or another seal."""
 

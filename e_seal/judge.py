@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from e_seal.asn1.chain import TrustStore
 from e_seal.checks import check_seal
-from e_seal.errors import InvalidSealOrder, Problem
+from e_seal.errors import EarlierSignatureUnsound, InvalidSealOrder, Problem
 from e_seal.findings import Code, Finding
 from e_seal.media import Prepared, finished, freeze, pages_of, restored, verify_file
 from e_seal.model import (
@@ -28,6 +29,9 @@ from e_seal.ses.read import read_seal, read_signature
 from e_seal.signing import check_response
 from e_seal.signing_lock import check_lock
 
+_MENDED: Final = frozenset({Code.NOT_SIGNED, Code.COVERAGE_PARTIAL})
+"""The new seal covers all of the document."""
+
 
 class Judge:
     """Decides by the installation's trust anchors and options."""
@@ -36,8 +40,12 @@ class Judge:
         self._trust = trust
         self._options = options
 
-    def read_order(self, order: SealOrder) -> int:
-        """The number of pages of an order's document; raises InvalidSealOrder."""
+    def read_order(self, order: SealOrder, now: datetime) -> int:
+        """The number of pages of an order's document; raises InvalidSealOrder.
+
+        Signatures that it carries must hold: the province is never asked to seal what would be
+        refused afterwards.
+        """
         for name, value, most in _limits(order):
             if not 0 < len(value) <= most:
                 raise InvalidSealOrder(f"{name} must have 1 to {most} characters", field=name)
@@ -46,7 +54,16 @@ class Judge:
             raise InvalidSealOrder("the stamp's page does not exist")
         if order.riding_y is not None and (order.kind is ActKind.LOCK or count < 2):
             raise InvalidSealOrder("a riding seal needs a seal and at least two pages")
+        self._require_sound(order.content, now)
         return count
+
+    def _require_sound(self, content: bytes, now: datetime) -> None:
+        report = verify_file(content, trust=self._trust, now=now, skew=self._options.skew)
+        findings = [*report.findings, *(f for s in report.signatures for f in s.findings)]
+        bad = {f.code for f in findings if self._is_fatal(f.code)} - _MENDED
+        if bad:
+            codes = ",".join(sorted(bad))
+            raise EarlierSignatureUnsound(f"an earlier signature: {codes}", findings=sorted(bad))
 
     def examine_seal(self, act: SealAct, record: SealRecord, now: datetime) -> None:
         """Raises Problem unless the seal is the wanted one, active, valid now and trusted."""

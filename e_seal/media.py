@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from e_seal.asn1.chain import TrustStore
 from e_seal.checks import DEFAULT_SKEW
-from e_seal.errors import InvalidSealOrder, Problem
+from e_seal.errors import InvalidSealOrder, Problem, SealOrderNotForPdf
 from e_seal.model import ActKind, FailureReason, MediaType, Papers, SealAct, SealOrder, SealState
 from e_seal.ofd.container import Source
 from e_seal.ofd.errors import OfdError
@@ -33,7 +33,7 @@ def pages_of(order: SealOrder) -> int:
     try:
         if order.media_type is MediaType.PDF:
             if order.kind is ActKind.LOCK or order.riding_y is not None:
-                raise InvalidSealOrder("a PDF takes neither a lock nor a riding seal")
+                raise SealOrderNotForPdf("a PDF takes neither a lock nor a riding seal")
             return sum(1 for _ in open_pdf(order.content).pages())
         document = read(order.content)
     except (OfdError, PdfError) as exc:

@@ -22,6 +22,8 @@ class SealState(StrEnum):
     REVOKED = "revoked"
     CANCELLED = "cancelled"
     UNKNOWN = "unknown"
+    REVOKED_LATER = "revoked_later"
+    """Dead now and alive when it was used; told only by comparing with the published list."""
 
 
 class ActState(StrEnum):

@@ -22,16 +22,21 @@ from e_seal.model import (
     StampPosition,
 )
 from e_seal.states import ACT
+from kernel.crypto.fields import FieldCipher, Place
 from kernel.db.base import require_one, upsert
 from kernel.db.work import connection
 from kernel.work import Work
 
 _MICROMETRES: Final = 1000
+_PAPERS: Final = tuple(field.name for field in fields(Papers))
 _FINAL: Final = sorted(str(state) for state in ACT.terminal)
 
 
 class SqlActs:
-    """Keeps seal acts in the database (e_seal.ports.ActRepository)."""
+    """Keeps seal acts in the database (e_seal.ports.ActRepository), their papers encrypted."""
+
+    def __init__(self, cipher: FieldCipher) -> None:
+        self._cipher = cipher
 
     async def add(self, work: Work, act: SealAct, papers: Papers) -> bool:
         conn = connection(work)
@@ -64,7 +69,7 @@ class SqlActs:
         row = row.on_conflict_do_nothing(index_elements=["document_id", "document_version"])
         if (await conn.execute(row.returning(t.act.c.id))).first() is None:
             return False
-        await conn.execute(insert(t.papers).values(act_id=act.act_id, **_bytes(papers)))
+        await conn.execute(insert(t.papers).values(self._sealed(act.act_id, papers)))
         return True
 
     async def get(self, work: Work, act_id: str, *, lock: bool = False) -> SealAct | None:
@@ -101,10 +106,12 @@ class SqlActs:
     async def papers(self, work: Work, act_id: str) -> Papers:
         statement = select(t.papers).where(t.papers.c.act_id == act_id)
         row = (await connection(work).execute(statement)).one()._asdict()
-        return Papers(**{field.name: row[field.name] for field in fields(Papers)})
+        return Papers(**{name: self._opened(act_id, name, row[name]) for name in _PAPERS})
 
     async def save_papers(self, work: Work, act_id: str, papers: Papers) -> None:
-        statement = update(t.papers).where(t.papers.c.act_id == act_id).values(**_bytes(papers))
+        statement = (
+            update(t.papers).where(t.papers.c.act_id == act_id).values(self._sealed(act_id, papers))
+        )
         require_one(await connection(work).execute(statement))
 
     async def unfinished(self, work: Work, after: str, limit: int) -> list[str]:
@@ -143,6 +150,21 @@ class SqlActs:
         statement = select(column).order_by(column.desc()).limit(1)
         return (await connection(work).execute(statement)).scalar()
 
+    def _sealed(self, act_id: str, papers: Papers) -> Mapping[str, Any]:
+        row: dict[str, Any] = {"act_id": act_id}
+        for name in _PAPERS:
+            value = getattr(papers, name)
+            if isinstance(value, bytes):
+                value = self._cipher.encrypt_bytes(value, _place(act_id, name))
+            row[name] = value
+        return row
+
+    def _opened(self, act_id: str, name: str, value: Any) -> Any:
+        # Earlier releases stored the bytes as they are; none of them begins like a cell.
+        if isinstance(value, bytes) and self._cipher.is_cell(value):
+            return self._cipher.decrypt_bytes(value, _place(act_id, name))
+        return value
+
     async def _one(self, work: Work, where: ColumnElement[bool], *, lock: bool) -> SealAct | None:
         statement = select(t.act).where(where)
         if lock:
@@ -168,8 +190,8 @@ def _changing(act: SealAct) -> Mapping[str, Any]:
     }
 
 
-def _bytes(papers: Papers) -> Mapping[str, Any]:
-    return vars(papers)
+def _place(act_id: str, column: str) -> Place:
+    return Place(t.papers.name, column, act_id)
 
 
 def _act(row: Row[Any]) -> SealAct:

@@ -90,8 +90,9 @@ class SealService:
         The same order again returns the same act. Raises InvalidSealOrder, or SealOrderDiffers
         when this version of the document was ordered with other content or another seal.
         """
-        page_count = await asyncio.to_thread(self._judge.read_order, order)
-        act = drafted(order, page_count, self._ids, self._clock.now())
+        now = self._clock.now()
+        page_count = await asyncio.to_thread(self._judge.read_order, order, now)
+        act = drafted(order, page_count, self._ids, now)
         async with self._works.begin() as work:
             known = await self._acts.by_document(work, order.document_id, order.version)
             if known is None and await self._acts.add(work, act, Papers(order.content)):

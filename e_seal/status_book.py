@@ -60,7 +60,8 @@ class StatusBook:
                 found[code] = SealState.REVOKED
                 continue
             if dead is not None:
-                found.setdefault(code, SealState.ACTIVE)
+                late = dead.revoked_at <= now
+                found.setdefault(code, SealState.REVOKED_LATER if late else SealState.ACTIVE)
                 continue
             try:
                 state = await self._asked(code, name, now)

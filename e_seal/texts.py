@@ -159,6 +159,13 @@ FINDINGS: Final[Mapping[Code, Text]] = {
     Code.W_UNKNOWN_CRITICAL_EXT: Text(
         "签名含有不认识的关键扩展。", "The signature holds a critical extension that is not known."
     ),
+    Code.W_SEAL_REVOKED_LATER: Text(
+        "印章在用章之后失效，用章时有效。", "The seal was revoked after it was used here."
+    ),
+    Code.W_SIGNER_OTHER_CODE: Text(
+        "签章者证书上的印章编码与印章不同。",
+        "The signer's certificate names the code of another seal.",
+    ),
     Code.W_TIMESTAMP_UNCHECKED: Text(
         "时间戳未能完整检查，时间只是签名人自己的声明。",
         "A timestamp could not be checked; the time is only what the signer states.",

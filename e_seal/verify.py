@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element
 from e_seal.asn1.chain import TrustStore
 from e_seal.asn1.tlv import Asn1Error, parse_time
 from e_seal.asn1.x509 import OID_SM2_WITH_SM3, Certificate, read_certificate
-from e_seal.checks import DEFAULT_SKEW, check_timestamp, check_value
+from e_seal.checks import DEFAULT_SKEW, check_state, check_timestamp, check_value
 from e_seal.coverage import check_coverage, check_list
 from e_seal.digital import DigitalSignature, check_bare, check_signed_data
 from e_seal.findings import Code, Finding
@@ -36,7 +36,6 @@ from kernel.crypto import sm3
 __all__ = ["Report", "SignatureReport", "verify"]
 
 _SM3_NAMES: Final = frozenset({OID_SM3, "SM3"})
-_DEAD: Final = frozenset({SealState.REVOKED, SealState.CANCELLED, SealState.FROZEN})
 _TIME_DIGITS: Final = 14
 MAX_SIGNATURES: Final = 256
 """OURS: every signature costs two verifications, and a list of them is short to write."""
@@ -194,13 +193,8 @@ class _Check:
                 yield Finding(Code.STAMP_ANNOT_INVALID, detail)
 
     def _status(self, _root: Element) -> Iterator[Finding]:
-        if self.value is None or self.seal_states is None:
-            return
-        state = self.seal_states.get(self.value.seal.code, SealState.UNKNOWN)
-        if state in _DEAD:
-            yield Finding(Code.SEAL_REVOKED, f"the status system says {state}")
-        elif state is SealState.UNKNOWN:
-            yield Finding(Code.W_STATUS_UNKNOWN, "the status system gave no answer")
+        if self.value is not None:
+            yield from check_state(self.seal_states, self.value.seal.code)
 
     def _report(self) -> SignatureReport:
         value, signer, moment = self.value, None, None

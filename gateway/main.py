@@ -30,6 +30,7 @@ from gateway.api.v1 import (
     staff,
     staff_payments,
     staff_recon,
+    uploads,
     verification,
 )
 from gateway.container import Container
@@ -98,12 +99,14 @@ def create_api(container: Container) -> FastAPI:
 
 def create_app(container: Container) -> ASGIApp:
     """Return the complete application."""
+    server = container.settings.server
     return Surroundings(
         create_api(container),
         clock=container.clock,
         ids=container.ids,
         trace_id=container.trace_id,
         deadline=container.deadline,
-        deadline_seconds=container.settings.server.deadline_seconds,
+        deadline_seconds=server.deadline_seconds,
+        longer=dict.fromkeys(uploads.PATHS, server.upload_deadline_seconds),
         metrics=container.metrics,
     )

@@ -58,6 +58,8 @@ class ServerSettings(_Section):
     debug: bool = False
     deadline_seconds: Annotated[float, Field(gt=0, le=120)] = 20
     """Time that one request may take in all, upstream calls included."""
+    upload_deadline_seconds: Annotated[float, Field(gt=0, le=600)] = 120
+    """The same for requests whose body is a large file: documents to verify or to look at."""
 
 
 class DatabaseSettings(_Section):

@@ -170,7 +170,7 @@ class PdfFile:
         waiting: list[tuple[Value, str, Value]] = [
             (field, "", None) for field in reversed(self.items(form.get("Fields")))
         ]
-        seen = 0
+        seen, values = 0, set[Ref]()
         while waiting:
             ref, prefix, kind = waiting.pop()
             seen += 1
@@ -185,6 +185,10 @@ class PdfFile:
             waiting += [(kid, name, kind) for kid in reversed(kids)]
             if kind == Name("Sig") and entries.get("V") is not None:
                 value = entries["V"]
+                if isinstance(value, Ref):
+                    if value in values:
+                        raise PdfMalformed("one signature stands in two fields")
+                    values.add(value)
                 yield name, value if isinstance(value, Ref) else None, self.entries(value)
 
     def offset_of(self, ref: Ref) -> int | None:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from e_seal.asn1 import tlv
 from e_seal.asn1.chain import TrustStore
 from e_seal.asn1.tlv import Asn1Error
 from e_seal.asn1.x509 import read_certificate
-from e_seal.checks import DEFAULT_SKEW, check_timestamp, check_value
+from e_seal.checks import DEFAULT_SKEW, check_state, check_timestamp, check_value
 from e_seal.findings import Code, Finding
 from e_seal.model import SealState
 from e_seal.pdf.errors import PdfError
@@ -25,9 +26,14 @@ from e_seal.ses.read import ValueKind, read_value
 from e_seal.texts import REVOCATION, SEAL_STATUS
 from kernel.crypto import sm3
 
-_DEAD: Final = frozenset({SealState.REVOKED, SealState.CANCELLED, SealState.FROZEN})
 _DIGITS: Final = re.compile(rb"<[0-9A-Fa-f]*>")
 _MAX_SIGNATURES: Final = 64
+_MAX_DIGESTED: Final = 1024 * 1024 * 1024
+"""Octets (OURS): every signature is a digest over all of the file before it."""
+_MAX_GAP: Final = 2 * tlv.MAX_BYTES + 2
+"""Octets: the longest value in hexadecimal digits between angle brackets."""
+_NEAR: Final = 1024
+_CHUNK: Final = 1024 * 1024
 
 
 def verify_pdf(
@@ -55,7 +61,7 @@ def verify_pdf(
         return report((), (Finding(Code.PDF_MALFORMED, str(exc)),), left_out)
     if not found:
         return report((), (Finding(Code.NOT_SIGNED, "no signature field is signed"),), left_out)
-    if len(found) > _MAX_SIGNATURES:
+    if len(found) > _MAX_SIGNATURES or len(found) * len(pdf) > _MAX_DIGESTED:
         return report((), (Finding(Code.PDF_MALFORMED, "too many signatures"),), left_out)
     checks = [_Check(file, name, value, policy, seal_states) for name, _, value in found]
     for check in checks:
@@ -66,7 +72,7 @@ def verify_pdf(
             detail = "a later signature covers a newer revision of the file"
             check.findings.append(Finding(Code.W_LATER_REVISION, detail))
     whole: tuple[Finding, ...] = ()
-    if 0 < sound < len(pdf.rstrip(b"\r\n")):
+    if 0 < sound < len(pdf) and pdf[sound:].strip(b"\r\n"):
         detail = f"{len(pdf) - sound} octets were added after the last sound signature"
         whole = (Finding(Code.COVERAGE_PARTIAL, detail),)
     return report(tuple(check.report() for check in checks), whole, left_out)
@@ -94,7 +100,7 @@ class _Check:
         """All steps in order; one that cannot be done is a finding, and the others go on."""
         try:
             covered = self._covered()
-            contents = self.file.resolve(self.entries.get("Contents"))
+            contents = self.entries.get("Contents")
         except PdfError as exc:
             self.findings.append(Finding(Code.PDF_MALFORMED, str(exc)))
             return
@@ -104,14 +110,21 @@ class _Check:
         self.findings += self._value(contents)
         if self.value is None:
             return
-        if covered is not None and self.value.data_hash != sm3.digest(covered):
+        if covered is not None and self.value.data_hash != sm3.digest_of(self._chunks(covered)):
             detail = "the file is not what was signed"
             self.findings.append(Finding(Code.DATA_HASH_MISMATCH, detail))
         self.findings += check_timestamp(self.value, self.policy)
-        self.findings += self._status(self.value.seal.code)
+        self.findings += check_state(self.seal_states, self.value.seal.code)
 
-    def _covered(self) -> bytes | None:
-        """The bytes that are signed; None, with a finding, when they leave out too much."""
+    def _chunks(self, covered: tuple[range, range]) -> Iterator[memoryview]:
+        """What is signed, piece by piece: a large file is never held a second time."""
+        with memoryview(self.file.data) as data:
+            for part in covered:
+                for start in range(part.start, part.stop, _CHUNK):
+                    yield data[start : min(start + _CHUNK, part.stop)]
+
+    def _covered(self) -> tuple[range, range] | None:
+        """What is signed, as offsets; None, with a finding, when that leaves out too much."""
         data = self.file.data
         numbers = [self.file.resolve(n) for n in self.file.items(self.entries.get("ByteRange"))]
         found = [n for n in numbers if isinstance(n, int) and not isinstance(n, bool)]
@@ -122,19 +135,22 @@ class _Check:
         if first != 0 or not 0 < length < second or rest < 0 or second + rest > len(data):
             self._bad_range("the ranges lie outside of the file")
             return None
+        if second - length > _MAX_GAP:
+            self._bad_range("more is left out than a value can be")
+            return None
         gap = data[length:second]
-        contents = self.file.resolve(self.entries.get("Contents"))
+        contents = self.entries.get("Contents")
         if _DIGITS.fullmatch(gap) is None or bytes.fromhex(_even(gap[1:-1])) != contents:
             self._bad_range("more than the value is left out")
             return None
-        if not data[:length].rstrip().endswith(b"/Contents"):
+        if not data[max(0, length - _NEAR) : length].rstrip().endswith(b"/Contents"):
             self._bad_range("what is left out is not the value")
             return None
         self.end = second + rest
-        if not data[: self.end].rstrip(b"\r\n ").endswith(b"%%EOF"):
+        if not data[max(0, self.end - _NEAR) : self.end].rstrip(b"\r\n ").endswith(b"%%EOF"):
             self._bad_range("the ranges do not end with a revision of the file")
             return None
-        return data[:length] + data[second : self.end]
+        return range(length), range(second, self.end)
 
     def _bad_range(self, detail: str) -> None:
         self.findings.append(Finding(Code.BYTE_RANGE_INVALID, detail))
@@ -154,15 +170,6 @@ class _Check:
         if self.value.property_info != self.name:
             # No standard says what a PDF's propertyInfo is.
             yield Finding(Code.W_PROPERTY_PATH, f"signed for {self.value.property_info}")
-
-    def _status(self, code: str) -> Iterator[Finding]:
-        if self.seal_states is None:
-            return
-        state = self.seal_states.get(code, SealState.UNKNOWN)
-        if state in _DEAD:
-            yield Finding(Code.SEAL_REVOKED, f"the status system says {state}")
-        elif state is SealState.UNKNOWN:
-            yield Finding(Code.W_STATUS_UNKNOWN, "the status system gave no answer")
 
     def report(self) -> SignatureReport:
         """What was found about this signature."""

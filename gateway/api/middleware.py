@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from typing import Final
@@ -51,6 +51,7 @@ class Surroundings:
         trace_id: ContextVar[str],
         deadline: Deadline,
         deadline_seconds: float,
+        longer: Mapping[str, float],
         metrics: CollectorRegistry,
     ) -> None:
         self._app = app
@@ -59,6 +60,7 @@ class Surroundings:
         self._trace_id = trace_id
         self._deadline = deadline
         self._seconds = deadline_seconds
+        self._longer = longer
         self._timing = Histogram(
             "onewindow_http_request_seconds",
             "Time to answer a request, by route and status class",
@@ -79,7 +81,7 @@ class Surroundings:
         try:
             with structlog.contextvars.bound_contextvars(trace_id=trace_id):
                 try:
-                    async with self._deadline(self._seconds):
+                    async with self._deadline(self._longer.get(scope["path"], self._seconds)):
                         await self._serve(scope, receive, answer.send)
                 finally:
                     self._note(scope, answer.status, self._clock.monotonic() - started)

@@ -141,7 +141,7 @@ def _seals(ground: Ground) -> SealService:
     status = ground.settings.seal.status_upstream
     return SealService(
         provider=_the_one(ground.connected, ground.settings.seal.upstream, "e_seal"),
-        repository=SqlActs(),
+        repository=SqlActs(ground.cipher),
         works=ground.works,
         clock=ground.clock,
         ids=ground.ids,

@@ -60,31 +60,44 @@ class FieldCipher:
 
     def encrypt(self, text: str, place: Place) -> bytes:
         """Return the cell of a text; 18 characters become 49 bytes and the key's name."""
+        return self.encrypt_bytes(text.encode(), place)
+
+    def encrypt_bytes(self, data: bytes, place: Place) -> bytes:
+        """Return the cell of bytes; it begins with an octet that no file begins with."""
         name = self._ring.active.encode("ascii")
         head = bytes((_VERSION, self._algorithm.value, len(name))) + name
         nonce = self._entropy(sm4.NONCE_SIZE)
         key = self._key(self._ring.active, self._algorithm)
         associated = place.associated(head)
         if self._algorithm is Algorithm.SM4_GCM:
-            sealed = sm4.encrypt_gcm(key, nonce, text.encode(), associated)
+            sealed = sm4.encrypt_gcm(key, nonce, data, associated)
         else:
-            sealed = AESGCM(key).encrypt(nonce, text.encode(), associated)
+            sealed = AESGCM(key).encrypt(nonce, data, associated)
         return head + nonce + sealed
 
     def decrypt(self, cell: bytes, place: Place) -> str:
         """Return the text; raise DecryptionFailed when the cell was changed, moved, or its key is
         lost.
         """
+        return self.decrypt_bytes(cell, place).decode()
+
+    def decrypt_bytes(self, cell: bytes, place: Place) -> bytes:
+        """Return the bytes; raise DecryptionFailed as ``decrypt`` does."""
         algorithm, name, start = _read_head(cell)
         key = self._key(name, algorithm)
         nonce, sealed = cell[start : start + sm4.NONCE_SIZE], cell[start + sm4.NONCE_SIZE :]
         associated = place.associated(cell[:start])
         if algorithm is Algorithm.SM4_GCM:
-            return sm4.decrypt_gcm(key, nonce, sealed, associated).decode()
+            return sm4.decrypt_gcm(key, nonce, sealed, associated)
         try:
-            return AESGCM(key).decrypt(nonce, sealed, associated).decode()
+            return AESGCM(key).decrypt(nonce, sealed, associated)
         except InvalidTag:
             raise DecryptionFailed("the authentication tag does not match") from None
+
+    @staticmethod
+    def is_cell(data: bytes) -> bool:
+        """Return whether bytes are a cell and not a file that was stored as it is."""
+        return data[:1] == bytes((_VERSION,))
 
     def is_current(self, cell: bytes) -> bool:
         """Return whether a cell has today's algorithm and key, or should be encrypted again."""

@@ -17,7 +17,7 @@ def digest(data: bytes) -> bytes:
     return digest_of((data,))
 
 
-def digest_of(chunks: Iterable[bytes]) -> bytes:
+def digest_of(chunks: Iterable[bytes | memoryview]) -> bytes:
     """Return the 32-byte SM3 digest of chunks in their order, for files that should not be held
     whole.
     """

@@ -15,12 +15,13 @@ import pytest
 from PIL import Image
 
 from e_seal.findings import Code
+from e_seal.model import Authorisation, MediaType, SealOrder, Signer, StampPosition
 from e_seal.ofd.package import read_package
 from gateway.api.v1.public_verification import _PER_MINUTE
 from gateway.api.v1.uploads import MAX_DOCUMENT
 from tests.api.test_documents import received
 from tests.api.test_verification import send
-from tests.api.world import Caller, World, ok, refused
+from tests.api.world import ROAD, Caller, World, ok, refused
 from tests.unit.e_seal.documents import changed, seal_again, sealed, with_scan
 from tests.unit.e_seal.pdfs import classic
 from tests.unit.e_seal.samples import document, sample
@@ -85,6 +86,34 @@ async def test_a_document_of_ours_is_valid_until_somebody_touches_it(world: Worl
     found = ok(await post(world, VERIFY, spoilt))
     assert found["verdict"] == "INVALID"
     assert Code.REF_MODIFIED in {finding["code"] for finding in found["findings"]}
+
+
+async def test_a_sealed_pdf_is_valid_until_somebody_touches_it(world: World):
+    seals, now = world.container.seals, world.clock.now()
+    order = SealOrder(
+        reference="case_pdf",
+        item_code=ROAD,
+        document_id="doc_pdf",
+        version=1,
+        name="告知书",
+        content=classic(),
+        seal_code="37010000000104",
+        stamp=StampPosition(0, 140, 220),
+        signer=Signer("staff_7"),
+        authorisation=Authorisation("grant_1", "staff_9", now + timedelta(hours=1)),
+        media_type=MediaType.PDF,
+    )
+    act = await seals.seal_document(order)
+    assert act.is_sealed, act
+    content = await seals.sealed_document(act.act_id)
+    found = ok(await post(world, VERIFY, content, "application/pdf"))
+    assert found["verdict"] == "VALID", found
+    assert [one["seal_code"] for one in found["signatures"]] == ["37010000000104"]
+    spoilt = content.replace(b"0 0 1 RG", b"1 0 0 RG")
+    found = ok(await post(world, VERIFY, spoilt, "application/pdf"))
+    assert found["verdict"] == "INVALID"
+    assert {one["code"] for one in found["findings"]} == {Code.DATA_HASH_MISMATCH}
+    refused(await post(world, PREVIEW, content, "application/pdf"), 422, "document_not_drawable")
 
 
 async def test_hostile_containers_are_verdicts(world: World):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
 from gateway.api.middleware import Surroundings
+from gateway.main import create_app
 from tests.api.world import PERSONAL, Caller, World, ok, refused, submitted
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -20,6 +25,24 @@ async def test_trace_of_the_caller_goes_on(world: World, citizen: Caller):
     answer = await citizen.send("GET", "/v1/cases/x", headers=headers)
     assert refused(answer, 404, "case_not_found")["trace_id"] == TRACE
     assert world.book.named("request")[-1]["trace_id"] == TRACE
+
+
+async def test_large_files_get_more_time(world: World):
+    granted: list[float] = []
+
+    @asynccontextmanager
+    async def deadline(given: float) -> AsyncIterator[None]:
+        granted.append(given)
+        yield
+
+    container = replace(world.container, deadline=deadline, metrics=CollectorRegistry())
+    transport = httpx.ASGITransport(create_app(container))
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as browser:
+        for path in ("/v1/documents:verify", "/v1/public/documents:verify"):
+            await browser.post(path)
+        await browser.post("/v1/public/documents:preview?page=1")
+        await browser.post("/v1/cases")
+    assert granted == [120, 120, 120, 20]
 
 
 @pytest.mark.parametrize(

@@ -31,11 +31,14 @@ def encoded(data: bytes) -> str:
 
 
 def decoded(text: str) -> bytes:
-    """Return the bytes of base64; raise Malformed, also for no bytes."""
+    """Return the bytes of base64, padded as it must be; raise Malformed, also for no bytes."""
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise Malformed("a value is not base64") from None
+    if len(base64.b64encode(data)) != len(text):
+        # Python takes padding beyond what is needed; the standard does not (RFC 4648, section 4).
+        raise Malformed("a value is not padded as base64 is")
     if not data:
         raise Malformed("a value is empty")
     return data

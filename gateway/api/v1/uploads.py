@@ -15,6 +15,12 @@ from e_seal import Source
 from gateway.api.problems import WrongContentType
 
 MAX_DOCUMENT: Final = 50 * 1024 * 1024
+PATHS: Final = (
+    "/v1/documents:verify",
+    "/v1/public/documents:verify",
+    "/v1/public/documents:preview",
+)
+"""Routes that take a file of this size: their callers get more time."""
 MEDIA_TYPES: Final = ("application/ofd", "application/pdf", "application/octet-stream")
 _IN_MEMORY: Final = 1024 * 1024
 FILE_BODY: Final = {

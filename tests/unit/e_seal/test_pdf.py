@@ -155,6 +155,7 @@ def test_the_status_system_is_heard() -> None:
     for state, code in [
         (SealState.REVOKED, Code.SEAL_REVOKED),
         (SealState.UNKNOWN, Code.W_STATUS_UNKNOWN),
+        (SealState.REVOKED_LATER, Code.W_SEAL_REVOKED_LATER),
     ]:
         states = {SEAL_CODE: state}
         report = verify_pdf(pdf, trust=world().trust, now=NOW, seal_states=states)

@@ -5,7 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select, update
 
+from e_seal import tables
 from e_seal.model import (
     ActKind,
     ActState,
@@ -24,9 +26,12 @@ from e_seal.options import SealOptions
 from e_seal.repository import SqlActs
 from e_seal.service import SealService
 from kernel.clock import FrozenClock
-from kernel.db.work import SqlWorks
+from kernel.crypto.errors import DecryptionFailed
+from kernel.crypto.fields import Algorithm, FieldCipher
+from kernel.crypto.keys import KeyRing
+from kernel.db.work import SqlWorks, connection
 from kernel.errors import StaleVersion, UpstreamOutcomeUnknown
-from kernel.ids import SequentialIds
+from kernel.ids import SequentialIds, random_bytes
 from tests.unit.e_seal.fakes import FakeProvince
 from tests.unit.e_seal.samples import NOW, SEAL_CODE, document, world
 
@@ -60,7 +65,8 @@ ORDER = SealOrder(
     signer=Signer("staff_7"),
     authorisation=Authorisation("grant_1", "staff_9", NOW + timedelta(hours=1)),
 )
-acts = SqlActs()
+CIPHER = FieldCipher(KeyRing({"k1": b"k" * 32}, "k1"), Algorithm.SM4_GCM, random_bytes)
+acts = SqlActs(CIPHER)
 
 
 async def test_an_act_is_read_back_as_it_was_written(works: SqlWorks) -> None:
@@ -148,7 +154,7 @@ async def test_changes_are_kept_and_races_noticed(works: SqlWorks) -> None:
 def service(works: SqlWorks, province: FakeProvince, clock: FrozenClock) -> SealService:
     return SealService(
         provider=province,
-        repository=SqlActs(),
+        repository=SqlActs(CIPHER),
         works=works,
         clock=clock,
         ids=SequentialIds(),
@@ -180,3 +186,32 @@ async def test_many_at_once_use_the_seal_once(works: SqlWorks) -> None:
     assert len({act.act_id for act in results}) == 1
     assert len(province.requests) == 1
     assert (await desk.resume(results[0].act_id)).is_sealed
+
+
+async def test_papers_are_stored_encrypted_and_bound_to_their_act(works: SqlWorks) -> None:
+    papers = Papers(b"unsigned", seal=b"seal", sealed=b"PK\3\4 sealed", signature_path="Sign_0")
+    other = replace(
+        ACT, act_id="seal_0002", request_id="sign_0002", document_id="doc_0002", reference="c"
+    )
+    async with works.begin() as work:
+        assert await acts.add(work, ACT, papers)
+        assert await acts.add(work, other, Papers(b"another"))
+        statement = select(tables.papers).where(tables.papers.c.act_id == ACT.act_id)
+        row = (await connection(work).execute(statement)).one()
+        for cell, plain in ((row.unsigned, b"unsigned"), (row.sealed, b"sealed")):
+            assert cell[:1] == b"\1"
+            assert plain not in cell
+        assert await acts.papers(work, ACT.act_id) == papers
+        moved = update(tables.papers).where(tables.papers.c.act_id == other.act_id)
+        await connection(work).execute(moved.values(unsigned=row.unsigned))
+        with pytest.raises(DecryptionFailed):
+            await acts.papers(work, other.act_id)
+
+
+async def test_papers_of_earlier_releases_are_read_as_they_are(works: SqlWorks) -> None:
+    async with works.begin() as work:
+        assert await acts.add(work, ACT, Papers(b""))
+        plain = update(tables.papers).values(unsigned=b"PK\3\4 plain", seal=b"0\x82 seal")
+        await connection(work).execute(plain)
+        found = await acts.papers(work, ACT.act_id)
+    assert (found.unsigned, found.seal) == (b"PK\3\4 plain", b"0\x82 seal")

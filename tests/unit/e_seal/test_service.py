@@ -34,6 +34,7 @@ from kernel.errors import (
     UpstreamUnavailable,
 )
 from kernel.ids import SequentialIds
+from tests.unit.e_seal.documents import sealed
 from tests.unit.e_seal.fakes import FakeActs, FakeProvince, FakeWorks
 from tests.unit.e_seal.samples import NOW, SEAL_CODE, document, draft, sample, world
 
@@ -282,7 +283,7 @@ async def test_an_expired_authorisation_is_not_used(desk: Desk) -> None:
 
 
 async def test_a_document_that_takes_no_more_seals(desk: Desk) -> None:
-    act = await desk.service.seal_document(order(content=sample("samples/h.ofd")))
+    act = await desk.service.seal_document(order(content=sealed(lock=True)))
     assert act.failure is FailureReason.DOCUMENT_INVALID
     assert act.failure_detail == "SIGNATURE_LIST_LOCKED"
 

@@ -2,12 +2,19 @@
 
 import asyncio
 import mmap
+from collections.abc import Callable
 from dataclasses import replace
 from tempfile import TemporaryFile
 
 import pytest
 
-from e_seal.errors import DocumentNotSealed, InvalidSealOrder, SealOrderDiffers
+from e_seal.errors import (
+    DocumentNotSealed,
+    EarlierSignatureUnsound,
+    InvalidSealOrder,
+    SealOrderDiffers,
+    SealOrderNotForPdf,
+)
 from e_seal.findings import Code, Verdict
 from e_seal.model import (
     ActKind,
@@ -23,8 +30,12 @@ from e_seal.model import (
 from e_seal.pdf.file import open_pdf
 from e_seal.ses import write
 from kernel.errors import UpstreamOutcomeUnknown
+from tests.unit.e_seal.documents import changed, seal_again
+from tests.unit.e_seal.documents import sealed as sealed_ofd
 from tests.unit.e_seal.pdfs import FILES, classic
 from tests.unit.e_seal.samples import SEAL_CODE, document, draft, world
+from tests.unit.e_seal.tampered import PAGE, entry, loosely, stranger
+from tests.unit.e_seal.test_pdf import sealed as sealed_pdf
 from tests.unit.e_seal.test_service import HAPPY, Desk, order
 
 CLASSIC = FILES["classic"]
@@ -249,3 +260,47 @@ async def test_a_mapped_file_is_verified_by_what_it_begins_with(desk: Desk) -> N
         file.flush()
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             assert (await desk.service.verify(mapped)).verdict is Verdict.VALID
+
+
+@pytest.mark.parametrize("changes", [{"riding_y": 100.0}, {"kind": ActKind.LOCK}])
+async def test_what_only_ofd_has_is_refused_with_a_code_of_its_own(
+    desk: Desk, changes: dict[str, object]
+) -> None:
+    with pytest.raises(SealOrderNotForPdf) as raised:
+        await desk.service.seal_document(pdf_order(CLASSIC, **changes))
+    assert raised.value.code == "seal_order_not_for_pdf"
+
+
+def by_strangers() -> SealOrder:
+    other = stranger()
+    return order(content=seal_again(document(), other))
+
+
+def of_a_changed_pdf() -> SealOrder:
+    return pdf_order(sealed_pdf(CLASSIC).replace(b"0 0 1 RG", b"1 0 0 RG"))
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (by_strangers, Code.SIGNER_CHAIN_UNTRUSTED),
+        (
+            lambda: order(content=changed(sealed_ofd(), {PAGE: entry(PAGE) + b" "})),
+            Code.REF_MODIFIED,
+        ),
+        (of_a_changed_pdf, Code.DATA_HASH_MISMATCH),
+    ],
+)
+async def test_an_earlier_signature_that_does_not_hold_is_found_before_a_seal_is_used(
+    desk: Desk, make: Callable[[], SealOrder], code: Code
+) -> None:
+    with pytest.raises(EarlierSignatureUnsound, match=code):
+        await desk.service.seal_document(make())
+    assert desk.acts.acts == {}
+    assert desk.province.requests == []
+
+
+async def test_a_second_seal_covers_what_the_first_left_out(desk: Desk) -> None:
+    loose = loosely({PAGE})
+    act = await desk.service.seal_document(order(content=loose))
+    assert act.state is ActState.VERIFIED, act

@@ -114,7 +114,7 @@ def test_every_code_and_state_has_a_meaning() -> None:
     assert set(CODES) == set(Code) - {Code.OK}
     assert set(CODES.values()) == set(Meaning)
     assert set(STATES) == set(Status)
-    assert set(STATES.values()) == set(SealState) - {SealState.UNKNOWN}
+    assert set(STATES.values()) == set(SealState) - {SealState.UNKNOWN, SealState.REVOKED_LATER}
 
 
 class Canned:
@@ -191,3 +191,13 @@ async def test_a_find_that_finds_what_nobody_made_fails_the_self_check(
     checks = {check.operation: check for check in provider.checks()}
     with pytest.raises(UpstreamProtocolError):
         await checks[Function.FIND_SIGN_VALUE].run()
+
+
+@pytest.mark.parametrize("text", ["AAAA=", "AAAA====", "QQ=", "Q", "QQ==\n", "章", ""])
+def test_base64_that_is_not_padded_as_it_must_be_is_refused(text: str) -> None:
+    with pytest.raises(mapping.Malformed):
+        mapping.decoded(text)
+
+
+def test_base64_is_read() -> None:
+    assert mapping.decoded("QQ==") == b"A"
