@@ -16,5 +16,11 @@ AGAINST: Final = {
 }
 """Each case of the gateway and the baseline that its ratio is taken against."""
 NAMES: Final = (*AGAINST, NAIVE_INSERT, NAIVE_READ, BARE)
-PROGRAMS: Final = ("seals", "pushed payments", "reconciliation")
+PROGRAMS: Final = (
+    "seals",
+    "pushed payments",
+    "money facts",
+    "hung platform",
+    "reconciliation",
+)
 """Benchmarks that print figures of their own: they ask no server for anything."""

@@ -14,6 +14,8 @@ from bench.names import PROGRAMS
 _ARGUMENTS: Final = {
     "seals": ("bench.eseal",),
     "pushed payments": ("bench.payments", "1000"),
+    "money facts": ("bench.money_facts", "25"),
+    "hung platform": ("bench.hung_platform", "3"),
     "reconciliation": ("bench.reconciliation", "20000"),
 }
 

@@ -6,7 +6,7 @@ import os
 import tomllib
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     BaseModel,
@@ -105,6 +105,8 @@ class WorkerSettings(_Section):
     lease_seconds: Annotated[int, Field(ge=3, le=600)] = 30
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     """Where the worker shows its metrics; 0 for nowhere."""
+    pushes: Literal["worker", "serve", "none"] = "worker"
+    """Which process listens for pushed payments (推送监听); further ones on a machine say none."""
 
 
 class SandboxSettings(_Section):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from typing import Final
 
 import structlog
 import typer
@@ -22,13 +23,18 @@ from gateway.cli.shared import (
 from gateway.container import Container
 from gateway.http_server import HttpServer
 from gateway.settings import BadSettings, Settings
-from gateway.worker.run import run_worker
+from gateway.worker.run import listening_for_pushes, run_worker
 from kernel.clock import SystemClock
 from kernel.crypto import sm2
 from kernel.ids import chance
 from migrations.run import current, head
 
 _log = structlog.get_logger("cli")
+_PUSH_PORT_TAKEN: Final = (
+    '推送监听端口已被占用；本机其他进程已在监听时，请设置 worker.pushes = "none"。 / '
+    "The port for pushed payments is taken; where another process listens already, "
+    "set worker.pushes to none."
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -47,13 +53,15 @@ def serve(config: Config = None) -> None:
 
     async def main() -> None:
         await _require_schema(container)
-        await server.serve()
+        async with listening_for_pushes(container, "serve"):
+            await server.serve()
 
     try:
         run(main())
     except OSError as exc:
         if exc.errno == errno.EADDRINUSE:
-            fail(_taken(settings.server.host, settings.server.port))
+            pushes = settings.worker.pushes == "serve"
+            fail(_PUSH_PORT_TAKEN if pushes else _taken(settings.server.host, settings.server.port))
         raise
     if not server.started:
         fail(_taken(settings.server.host, settings.server.port))
@@ -76,7 +84,7 @@ def worker(config: Config = None) -> None:
         run(main())
     except OSError as exc:
         if exc.errno == errno.EADDRINUSE:
-            fail("推送监听端口已被占用。 / The port for pushed payments is taken.")
+            fail(_PUSH_PORT_TAKEN)
         raise
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import structlog
@@ -58,6 +58,22 @@ class TaskMetrics:
             await asyncio.sleep(_STATS_SECONDS)
 
 
+@asynccontextmanager
+async def listening_for_pushes(container: Container, process: str) -> AsyncIterator[None]:
+    """Listen for pushed payments while the block runs, if this kind of process is to do it.
+
+    Raises OSError when the port is taken.
+    """
+    if container.listen is None or container.settings.worker.pushes != process:
+        yield
+        return
+    listener = await container.listen()
+    try:
+        yield
+    finally:
+        await listener.close()
+
+
 async def run_worker(
     container: Container, stop: asyncio.Event, *, chance: Callable[[], float]
 ) -> None:
@@ -83,9 +99,7 @@ async def run_worker(
                 settings.metrics_port, addr="127.0.0.1", registry=container.metrics
             )
             stack.callback(server.shutdown)
-        if container.listen is not None:
-            listener = await container.listen()
-            stack.push_async_callback(listener.close)
+        await stack.enter_async_context(listening_for_pushes(container, "worker"))
         following = asyncio.create_task(metrics.follow(engine))
         stack.callback(following.cancel)
         _log.info("worker_started", kinds=len(registry.kinds))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from kernel.money import Fen, fen
@@ -144,6 +145,7 @@ def _number(text: str) -> int:
     return int(text)
 
 
+@lru_cache(maxsize=4096)
 def _amount(text: str) -> Fen:
     if _YUAN.fullmatch(text) is None:
         raise ReconFileInvalid("not an amount")

@@ -71,6 +71,8 @@ class Stream:
 
     def __init__(self) -> None:
         self.heard: list[tuple[int, str, Any]] = []
+        self.moments: list[float] = []
+        """When each was heard, by the loop's clock."""
         self._news = asyncio.Event()
 
     async def listen(self, url: str, token: str, last: str = "") -> None:
@@ -93,6 +95,7 @@ class Stream:
                 elif "data" in fields:
                     data = json.loads(fields["data"])
                     self.heard.append((int(fields["id"]), fields["event"], data))
+                    self.moments.append(asyncio.get_running_loop().time())
                     self._news.set()
                     fields = {}
                 else:
@@ -109,14 +112,18 @@ class Stream:
             with suppress(asyncio.CancelledError):
                 await task
 
+    async def news(self) -> None:
+        """Wait until something more is heard."""
+        await self._news.wait()
+        self._news.clear()
+
     async def wait_for(self, topic: str, seconds: float) -> float:
         """Return the seconds until an event of this type was heard. Raises TimeoutError."""
         loop = asyncio.get_running_loop()
         started = loop.time()
         async with asyncio.timeout(seconds):
             while topic not in self.topics:
-                await self._news.wait()
-                self._news.clear()
+                await self.news()
         return loop.time() - started
 
     @property
