@@ -173,6 +173,19 @@ def verify_jwt(
     return claims
 
 
+def unverified_issuer(token: str) -> str:
+    """Return who a token says it is from, to find the keys for ``verify_jwt``. Raises JwtRefused."""
+    _header(token, ALGORITHMS, None, any_type=True)
+    try:
+        claims = json.loads(_bytes(token.split(".")[1]))
+    except (binascii.Error, ValueError, RecursionError) as exc:
+        raise JwtRefused("the claims cannot be read") from exc
+    issuer = claims.get("iss") if isinstance(claims, dict) else None
+    if not isinstance(issuer, str) or not is_text(issuer):
+        raise JwtRefused("the claim iss is missing")
+    return issuer
+
+
 def open_proof(token: str, *, typ: str, algs: Collection[str] = ALGORITHMS) -> Proof:
     """Return what a token says that is signed by the key in its own header. What it claims is the
     caller's to check. Raises JwtRefused.
@@ -200,7 +213,9 @@ def seconds_of(claims: Claims, name: str) -> float:
     return value
 
 
-def _header(token: str, algs: Collection[str], typ: str | None) -> Mapping[str, Any]:
+def _header(
+    token: str, algs: Collection[str], typ: str | None, *, any_type: bool = False
+) -> Mapping[str, Any]:
     if len(token) > MAX_TOKEN or not token.isascii():
         raise JwtRefused("the token is too long or not ASCII")
     parts = token.split(".")
@@ -217,7 +232,7 @@ def _header(token: str, algs: Collection[str], typ: str | None) -> Mapping[str, 
     if "crit" in header or "zip" in header or header.get("b64") is False:
         raise JwtRefused("the header demands an extension that we do not know")
     given = header.get("typ")
-    if (given if typ is not None else given or "JWT") != (typ or "JWT"):
+    if not any_type and (given if typ is not None else given or "JWT") != (typ or "JWT"):
         raise JwtRefused("another type of token")
     return header
 

@@ -1,0 +1,1 @@
+"""授权服务器: the gateway as authorization server and OpenID provider."""
