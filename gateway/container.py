@@ -74,6 +74,7 @@ class Container:
     idempotency: Idempotency
     metrics: CollectorRegistry
     subjects: identity.PairwiseSubjects
+    oauth: identity.AuthorizationServer
     identity: identity.IdentityService
     clients: ClientRegistry
     licences: e_license.LicenceService

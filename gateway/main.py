@@ -9,7 +9,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from gateway.api import health, openapi, problems
+from gateway.api import health, oauth, openapi, problems
 from gateway.api.limiter import Limiter
 from gateway.api.middleware import Surroundings
 from gateway.api.v1 import (
@@ -89,6 +89,7 @@ def create_api(container: Container) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
     app.include_router(auth.callbacks)
+    app.include_router(oauth.router)
     app.include_router(callbacks.router)
     app.include_router(health.router)
     app.include_router(pages.router)

@@ -6,8 +6,8 @@ import e_seal.tables  # noqa: F401 - the import is the effect
 import gateway.cases.tables
 import gateway.catalog.tables  # noqa: F401 - the import is the effect
 import identity.clients.tables
-import identity.tables  # noqa: F401 - the import is the effect
 import identity.oauth.tables
+import identity.tables  # noqa: F401 - the import is the effect
 import kernel.db.tables  # noqa: F401 - the import is the effect
 import payments.reconciliation.tables
 import payments.tables  # noqa: F401 - the import is the effect

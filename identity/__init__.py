@@ -66,16 +66,25 @@ from identity.model import (
     StaffRole,
     UserType,
 )
+from identity.oauth.errors import AuthorizeRefused, OAuthRefused, TokenRefused
+from identity.oauth.issuing import Authenticated
+from identity.oauth.model import Access
+from identity.oauth.server import AuthorizationServer
+from identity.oauth.sessions import LOGOUT_TASK
+from identity.oauth.states import GRANT
+from identity.opening import IdentityKeys
 from identity.options import Options, PortalClient
 from identity.ports import PORT_VERSION, IdentityProvider
-from identity.service import STAFF_PREFIX, TOKEN_PREFIX, IdentityKeys, IdentityService
+from identity.service import STAFF_PREFIX, TOKEN_PREFIX, IdentityService
 from identity.states import LOGIN, SESSION
 from identity.subjects import PairwiseSubjects
 from identity.upstream import Assurance, Capability, LoginAttempt, OrgAccount, OrgPage
 
 __all__ = [
     "FACTOR_PORT_VERSION",
+    "GRANT",
     "LOGIN",
+    "LOGOUT_TASK",
     "MACHINES",
     "PORT_VERSION",
     "SCOPES",
@@ -84,8 +93,12 @@ __all__ = [
     "STAFF_PREFIX",
     "TOKEN_PREFIX",
     "Aal",
+    "Access",
     "ActingRole",
     "Assurance",
+    "Authenticated",
+    "AuthorizationServer",
+    "AuthorizeRefused",
     "Capability",
     "Client",
     "ClientExists",
@@ -121,6 +134,7 @@ __all__ = [
     "LoginStateInvalid",
     "NewKey",
     "NotOffered",
+    "OAuthRefused",
     "Options",
     "Org",
     "OrgAccount",
@@ -140,6 +154,7 @@ __all__ = [
     "StaffUnknown",
     "TicketExpired",
     "TicketReplayed",
+    "TokenRefused",
     "TooManyKeys",
     "UnknownPortal",
     "UnknownProvider",

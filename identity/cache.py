@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
-from identity.model import Principal
 from kernel.clock import Clock
 
+V = TypeVar("V")
 
-class VerifiedTokens:
-    """Principals by the hash of their token, each for ``seconds`` and never beyond its own end.
+
+class VerifiedTokens(Generic[V]):
+    """What was found out by the hash of a token, for ``seconds`` and never beyond its own end.
 
     A logout in this process takes effect at once; one in another process within ``seconds``.
     """
@@ -19,7 +22,7 @@ class VerifiedTokens:
         self._clock = clock
         self._life = timedelta(seconds=seconds)
         self._size = size
-        self._known: OrderedDict[str, tuple[Principal, datetime]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[V, datetime]] = OrderedDict()
         self._dropped = 0
 
     @property
@@ -29,25 +32,23 @@ class VerifiedTokens:
         """
         return self._dropped
 
-    def get(self, token_hash: str) -> Principal | None:
-        """Return the principal of a token verified a moment ago."""
+    def get(self, token_hash: str) -> V | None:
+        """Return what is known of a token verified a moment ago."""
         found = self._known.get(token_hash)
         if found is None:
             return None
-        principal, until = found
+        value, until = found
         if self._clock.now() >= until:
             del self._known[token_hash]
             return None
-        return principal
+        return value
 
-    def put(
-        self, token_hash: str, principal: Principal, ends: datetime, *, generation: int
-    ) -> None:
+    def put(self, token_hash: str, found: V, ends: datetime, *, generation: int) -> None:
         """Remember a token that was verified just now; nothing when a logout came in between."""
         if generation != self._dropped:
             return
         until = min(self._clock.now() + self._life, ends)
-        self._known[token_hash] = (principal, until)
+        self._known[token_hash] = (found, until)
         self._known.move_to_end(token_hash)
         while len(self._known) > self._size:
             self._known.popitem(last=False)
@@ -56,3 +57,9 @@ class VerifiedTokens:
         """Forget a token."""
         self._dropped += 1
         self._known.pop(token_hash, None)
+
+    def drop_where(self, over: Callable[[V], bool]) -> None:
+        """Forget every token of which ``over`` holds."""
+        self._dropped += 1
+        for token_hash in [name for name, (value, _) in self._known.items() if over(value)]:
+            del self._known[token_hash]

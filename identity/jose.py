@@ -8,7 +8,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -28,6 +28,8 @@ _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _SEGMENTS: Final = 3
 
 Claims = Mapping[str, Any]
+Keys: TypeAlias = KeySet
+"""Keys by their ``kid``."""
 
 
 class JwtRefused(Exception):
@@ -174,16 +176,33 @@ def verify_jwt(
 
 
 def unverified_issuer(token: str) -> str:
-    """Return who a token says it is from, to find the keys for ``verify_jwt``. Raises JwtRefused."""
+    """Return who a token says it is from, to find its keys. Raises JwtRefused."""
+    return _unverified(token, "iss")
+
+
+def unverified_audience(token: str) -> str:
+    """Return for whom a token says it is, where that alone is a text. Raises JwtRefused."""
+    return _unverified(token, "aud")
+
+
+def _unverified(token: str, name: str) -> str:
     _header(token, ALGORITHMS, None, any_type=True)
     try:
         claims = json.loads(_bytes(token.split(".")[1]))
     except (binascii.Error, ValueError, RecursionError) as exc:
         raise JwtRefused("the claims cannot be read") from exc
-    issuer = claims.get("iss") if isinstance(claims, dict) else None
-    if not isinstance(issuer, str) or not is_text(issuer):
-        raise JwtRefused("the claim iss is missing")
-    return issuer
+    value = claims.get(name) if isinstance(claims, dict) else None
+    if not isinstance(value, str) or not is_text(value):
+        raise JwtRefused(f"the claim {name} is missing")
+    return value
+
+
+def unverified_kid(token: str) -> str:
+    """Return which key a token says it was signed by. Raises JwtRefused."""
+    kid = _header(token, ALGORITHMS, None, any_type=True).get("kid")
+    if not isinstance(kid, str):
+        raise JwtRefused("the token names no key")
+    return kid
 
 
 def open_proof(token: str, *, typ: str, algs: Collection[str] = ALGORITHMS) -> Proof:

@@ -74,6 +74,10 @@ class Options(BaseModel):
     """How long a client's key may sign."""
     key_warning_days: tuple[Annotated[int, Field(ge=1, le=180)], ...] = (30, 14, 7, 1)
     """At how many days before a key's end its client and operations are warned."""
+    signing_key_days: Annotated[int, Field(ge=1, le=400)] = 30
+    """After how many days a new key signs tokens."""
+    dpop_nonces: bool = False
+    """Whether proofs of possession must carry a nonce of ours (RFC 9449, 8)."""
     keep_days: Annotated[int, Field(ge=1, le=90)] = 7
     """How long rows of logins that are over, and the marks of used tickets, are kept."""
 

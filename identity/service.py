@@ -7,7 +7,6 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -15,12 +14,13 @@ from identity import codec, errors, model
 from identity.arrival import Attempts, fetch
 from identity.cache import VerifiedTokens
 from identity.model import Login, LoginState, Principal, Profile, Session, SessionState, UserType
+from identity.opening import IdentityKeys, Opened, add_session
 from identity.options import Options, PortalClient
 from identity.ports import IdentityProvider, Repository
 from identity.states import LOGIN, SESSION
 from kernel.clock import Clock
 from kernel.crypto.errors import DecryptionFailed
-from kernel.crypto.fields import FieldCipher, Place, blind_index
+from kernel.crypto.fields import Place
 from kernel.errors import Failure, Unauthenticated
 from kernel.ids import IdSource
 from kernel.work import Move, Work, WorkSource
@@ -28,16 +28,6 @@ from kernel.work import Move, Work, WorkSource
 TOKEN_PREFIX: Final = "sdat_"
 STAFF_PREFIX: Final = "sdst_"
 _SWEEP_ROWS: Final = 500
-
-
-@dataclass(frozen=True)
-class IdentityKeys:
-    """Encrypts stored profiles; ``index_key`` (32 bytes) marks used tickets and finds
-    id numbers.
-    """
-
-    cipher: FieldCipher
-    index_key: bytes = field(repr=False)
 
 
 class IdentityService:
@@ -62,7 +52,7 @@ class IdentityService:
         self._options = options
         self._attempts = Attempts(options.callback_base, keys.index_key)
         self._portals = {portal.client_id: portal for portal in options.portals}
-        self._verified = VerifiedTokens(
+        self._verified: VerifiedTokens[Principal] = VerifiedTokens(
             clock, seconds=options.cache_seconds, size=options.cache_size
         )
 
@@ -85,6 +75,18 @@ class IdentityService:
             raise errors.ReturnAddressNotRegistered
         if not model.is_portal_state(state) or not model.is_challenge(code_challenge):
             raise errors.LoginRequestInvalid
+        return await self.start_login(client_id, idp, user_type, return_to, state, code_challenge)
+
+    async def start_login(
+        self,
+        client_id: str,
+        idp: str,
+        user_type: UserType,
+        return_to: str,
+        state: str,
+        code_challenge: str,
+    ) -> model.LoginStarted:
+        """Do the same for a request that the authorization server has checked already."""
         provider = self._provider(idp)
         now = self._clock.now()
         secret = self._ids.secret()
@@ -136,7 +138,7 @@ class IdentityService:
 
     async def _claim(self, idp: str, state: str, ticket: str) -> Login:
         now = self._clock.now()
-        mac = blind_index(f"{idp}\0{ticket}", self._keys.index_key, "identity_ticket.ticket_mac")
+        mac = self._keys.ticket_mark(idp, ticket)
         async with self._works.begin() as work:
             login = await self._rows.login(work, codec.hashed(state))
             if login is None or login.idp != idp:
@@ -154,42 +156,21 @@ class IdentityService:
     async def _complete(
         self, login: Login, upstream: model.UpstreamSession, profile: Profile
     ) -> str:
-        now = self._clock.now()
         code = self._ids.secret()
-        letter = "P" if profile.user_type is UserType.NATURAL_PERSON else "C"
-        index = blind_index(
-            profile.person.id_number, self._keys.index_key, "identity_subject.id_number"
+        made = Opened(
+            session_id=login.id,
+            client_id=login.client_id,
+            idp=login.idp,
+            code_hash=codec.hashed(code),
+            code_challenge=login.code_challenge,
+            code_life=timedelta(seconds=self._options.code_seconds),
+            upstream=upstream,
+            profile=profile,
         )
+        now = self._clock.now()
         async with self._works.begin() as work:
-            sub = await self._rows.subject(
-                work,
-                new_sub=self._ids.new(letter),
-                idp=login.idp,
-                upstream_sub=profile.upstream_sub,
-                user_type=profile.user_type,
-                id_number_index=index,
-                at=now,
-            )
-            principal = model.principal_from(sub, login.idp, profile)
-            session = Session(
-                id=login.id,
-                sub=sub,
-                client_id=login.client_id,
-                idp=login.idp,
-                status=SESSION.initial,
-                code_hash=codec.hashed(code),
-                code_challenge=login.code_challenge,
-                code_expires_at=now + timedelta(seconds=self._options.code_seconds),
-                principal=self._seal(login.id, "principal", codec.principal_as_json(principal)),
-                upstream=self._seal(
-                    login.id,
-                    "upstream",
-                    {"user_type": upstream.user_type, "token": upstream.token},
-                ),
-                created_at=now,
-            )
-            await self._rows.add_session(work, session)
-            await self._move(work, login, LoginState.COMPLETED, actor=f"citizen:{sub}")
+            who = await add_session(work, self._rows, self._ids, self._keys, made, now)
+            await self._move(work, login, LoginState.COMPLETED, actor=f"citizen:{who.sub}")
         return code
 
     async def redeem(self, client_id: str, code: str, code_verifier: str) -> model.IssuedToken:
@@ -356,10 +337,6 @@ class IdentityService:
             LOGIN.name, login.id, old, new, event, login.id, actor, data={**about}, note=note
         )
         await work.moved(move)
-
-    def _seal(self, session_id: str, column: str, content: Mapping[str, object]) -> bytes:
-        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-        return self._keys.cipher.encrypt(text, Place("identity_session", column, session_id))
 
     def _open(self, session_id: str, column: str, sealed: bytes) -> dict[str, object]:
         place = Place("identity_session", column, session_id)

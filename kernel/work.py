@@ -19,6 +19,10 @@ open_works: ContextVar[int] = ContextVar("open_works", default=0)
 """How many units of work this execution holds open; upstream calls refuse to run unless 0."""
 
 
+acting_for: ContextVar[str] = ContextVar("acting_for", default="")
+"""The client that acts for the citizen who is served (委托办理, RFC 8693); empty without one."""
+
+
 @dataclass(frozen=True)
 class Move:
     """One state change (状态变更) and what is written with it: history row, outgoing event."""

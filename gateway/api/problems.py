@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from identity import TokenRefused
 from kernel.errors import (
     Failure,
     Forbidden,
@@ -142,6 +143,13 @@ def render(request: Request, failure: Failure) -> Response:
         headers["Retry-After"] = str(failure.retry_after)
     if status == Unauthenticated.status:
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(failure, TokenRefused):
+        _log.info("token_refused", reason=failure.reason)
+        error = "invalid_token"
+        if failure.nonce is not None:
+            headers["DPoP-Nonce"], error = failure.nonce, "use_dpop_nonce"
+        scheme = 'DPoP algs="ES256", ' if failure.dpop else "Bearer "
+        headers["WWW-Authenticate"] = f'{scheme}error="{error}"'
     return JSONResponse(document, status, headers, media_type=MEDIA_TYPE)
 
 

@@ -8,22 +8,22 @@ from gateway.bootstrap.ground import Ground
 from gateway.bootstrap.upstreams import of_port
 from identity.clients.repository import SqlClientRows
 from identity.clients.service import ClientRegistry
+from identity.oauth.repository import SqlOAuthRows
+from identity.oauth.server import server_of
+from identity.opening import IdentityKeys
 from identity.repository import SqlRepository
-from identity.service import IdentityKeys, IdentityService
+from identity.service import IdentityService
 from identity.subjects import PairwiseSubjects
+from identity.tickets import TicketSignIn
 from kernel.ids import random_bytes
 
 
 def people_of(ground: Ground) -> dict[str, Any]:
     """Return the services of identity by their names in the container."""
+    providers, rows = of_port(ground.connected, "identity"), SqlRepository()
+    keys, options = IdentityKeys(ground.cipher, ground.index_key), ground.settings.identity
     service = IdentityService(
-        of_port(ground.connected, "identity"),
-        SqlRepository(),
-        ground.works,
-        ground.clock,
-        ground.ids,
-        IdentityKeys(ground.cipher, ground.index_key),
-        ground.settings.identity,
+        providers, rows, ground.works, ground.clock, ground.ids, keys, options
     )
     clients = ClientRegistry(
         SqlClientRows(ground.cipher),
@@ -33,8 +33,25 @@ def people_of(ground: Ground) -> dict[str, Any]:
         ground.settings.identity,
         random_bytes,
     )
+    subjects = PairwiseSubjects(ground.index_key)
+    tickets = TicketSignIn(providers, rows, ground.works, ground.clock, ground.ids, keys, options)
+    oauth = server_of(
+        rows=SqlOAuthRows(),
+        works=ground.works,
+        clock=ground.clock,
+        ids=ground.ids,
+        keys=keys,
+        options=options,
+        issuer=ground.settings.server.public_url.rstrip("/"),
+        providers=providers,
+        identity=service,
+        registry=clients,
+        subjects=subjects,
+        tickets=tickets,
+    )
     return {
         "identity": service,
-        "subjects": PairwiseSubjects(ground.index_key),
+        "subjects": subjects,
         "clients": clients,
+        "oauth": oauth,
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from identity.jose import KeySet, SigningKey, public_keys
+from identity.jose import Keys, SigningKey, public_keys
 from identity.oauth.model import StoredKey
 from identity.oauth.ports import OAuthRows
 from kernel.clock import Clock
@@ -26,7 +26,7 @@ _HURRY: Final = 1.0
 class _Known:
     keys: tuple[tuple[SigningKey, datetime], ...]
     read_at: float
-    public: KeySet
+    public: Keys
 
 
 class SigningKeys:
@@ -65,7 +65,7 @@ class SigningKeys:
         await self.current()
         return [key.public() for key, _ in (await self._load()).keys]
 
-    async def verifying(self, kid: str) -> KeySet:
+    async def verifying(self, kid: str) -> Keys:
         """Return our keys for verification; read again for an unknown ``kid``, at most once a
         second.
         """
@@ -108,11 +108,7 @@ class SigningKeys:
 
     async def _load(self, *, fresh: bool = False) -> _Known:
         known = self._known
-        if (
-            known is not None
-            and not fresh
-            and self._clock.monotonic() - known.read_at < _BELIEVED
-        ):
+        if known is not None and not fresh and self._clock.monotonic() - known.read_at < _BELIEVED:
             return known
         async with self._works.read() as work:
             rows = await self._rows.keys(work)
@@ -120,7 +116,7 @@ class SigningKeys:
             (SigningKey.of_text(self._cipher.decrypt(row.private, _place(row.kid))), row.starts_at)
             for row in rows
         )
-        public = public_keys({"keys": [key.public() for key, _ in keys]}) if keys else KeySet([])
+        public = public_keys({"keys": [key.public() for key, _ in keys]}) if keys else Keys([])
         self._known = _Known(keys, self._clock.monotonic(), public)
         return self._known
 

@@ -216,7 +216,9 @@ class SqlOAuthRows:
         old = select(requests.c.id).where(
             requests.c.created_at <= now - _LOGIN_TAKES,
             requests.c.session_id.is_(None)
-            | requests.c.session_id.not_in(select(sessions.c.id).where(sessions.c.status.in_(_OPEN))),
+            | requests.c.session_id.not_in(
+                select(sessions.c.id).where(sessions.c.status.in_(_OPEN))
+            ),
         )
         some = old.limit(limit)
         deleted = await conn.execute(delete(requests).where(requests.c.id.in_(some)))

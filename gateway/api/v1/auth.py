@@ -10,8 +10,8 @@ from starlette.responses import RedirectResponse, Response
 
 from gateway.api.body import JsonBody, Posted
 from gateway.api.callers import Citizen, Services, bearer
+from gateway.api.login_cookie import drop_login_cookie, login_cookie, set_login_cookie
 from gateway.api.v1.shapes import shown
-from gateway.container import Container
 from identity import LoginStateInvalid, Principal, UserType
 from kernel import masking
 
@@ -19,17 +19,7 @@ router = APIRouter(prefix="/v1", tags=["auth 登录"])
 callbacks = APIRouter(include_in_schema=False)
 
 CALLBACK_PATH: Final = "/auth/cb"
-_COOKIE_SECONDS: Final = 600
 _SEE_OTHER: Final = 303
-
-
-def _cookie_name(services: Container) -> str:
-    # The __Host- prefix demands Secure, which a demonstration over plain HTTP cannot have.
-    return "__Host-login" if _secure(services) else "onewindow-login"
-
-
-def _secure(services: Container) -> bool:
-    return services.settings.server.public_url.startswith("https://")
 
 
 @router.get("/auth/login", status_code=303, response_class=RedirectResponse)
@@ -51,29 +41,21 @@ async def login(
         client_id, idp, user_type, return_to, state, code_challenge
     )
     response = RedirectResponse(started.redirect_url, _SEE_OTHER)
-    response.set_cookie(
-        _cookie_name(services),
-        started.cookie_value,
-        max_age=_COOKIE_SECONDS,
-        path="/",
-        secure=_secure(services),
-        httponly=True,
-        samesite="lax",
-    )
+    set_login_cookie(services, response, started.cookie_value)
     return response
 
 
 @callbacks.get(CALLBACK_PATH + "/{idp}/{state}")
 async def callback(request: Request, services: Services, idp: str, state: str) -> Response:
     """Take the browser back from the province, and send it on to the portal with a code."""
-    cookie = request.cookies.get(_cookie_name(services))
+    cookie = login_cookie(services, request)
     if cookie is None:
         raise LoginStateInvalid("the login cookie is missing")
-    finished = await services.identity.finish_login(
+    away = await services.oauth.authorization.finish(
         idp, state, cookie, request.query_params.multi_items()
     )
-    response = RedirectResponse(finished.redirect_url, _SEE_OTHER)
-    response.delete_cookie(_cookie_name(services), path="/", secure=_secure(services))
+    response = RedirectResponse(away.redirect_url, _SEE_OTHER)
+    drop_login_cookie(services, response)
     return response
 
 

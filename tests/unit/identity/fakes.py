@@ -34,7 +34,8 @@ from identity.model import (
 )
 from identity.options import Options, PortalClient
 from identity.ports import IdentityProvider, Repository
-from identity.service import IdentityKeys, IdentityService
+from identity.opening import IdentityKeys
+from identity.service import IdentityService
 from identity.upstream import LoginAttempt
 from kernel.clock import FrozenClock
 from kernel.crypto.fields import Algorithm, FieldCipher
