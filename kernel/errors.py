@@ -46,6 +46,8 @@ class Failure(Exception):
         super().__init__(detail or self.title.en)
         self.detail = detail or self.title.en
         self.extras: Mapping[str, ExtraValue] = extras
+        self.headers: dict[str, str] = {}
+        """Headers of the answer, such as a challenge."""
         if retry_after is not None:
             self.retry_after = retry_after
 

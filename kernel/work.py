@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -43,6 +43,14 @@ class Move:
     """Payload of the event; holds no personal data."""
     note: str = ""
     """A short reason for the history, without personal data."""
+
+
+def delegated(move: Move) -> Move:
+    """Return a move with the client that acts beside the citizen for whom it acts: delegation, not
+    impersonation.
+    """
+    client = acting_for.get()
+    return replace(move, actor=f"{move.actor};act=client:{client}") if client else move
 
 
 class Work(Protocol):

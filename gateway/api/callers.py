@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
+import structlog
 from fastapi import Depends, Request
 
 from gateway.api.scopes import REQUIRED
@@ -13,7 +14,6 @@ from gateway.cases.translate import scope_of
 from gateway.container import Container
 from identity import (
     STAFF_PREFIX,
-    TOKEN_PREFIX,
     Access,
     Principal,
     StaffMember,
@@ -24,6 +24,7 @@ from kernel.errors import Forbidden, Text, Unauthenticated
 from kernel.work import acting_for
 
 _SCHEME: Final = "bearer"
+_log = structlog.get_logger("api")
 _SCHEMES: Final = frozenset({_SCHEME, "dpop"})
 
 
@@ -75,7 +76,21 @@ async def access_of(request: Request, services: Container) -> Access:
     scheme, token = _credentials(request)
     proofs = request.headers.getlist("dpop")
     url = services.oauth.url(request.url.path)
-    return await services.oauth.access.authenticate(scheme, token, proofs, request.method, url)
+    try:
+        return await services.oauth.access.authenticate(scheme, token, proofs, request.method, url)
+    except TokenRefused as refused:
+        raise unauthenticated(refused) from refused
+
+
+def unauthenticated(refused: TokenRefused) -> Unauthenticated:
+    """Return the one answer to every token that is not accepted; the log knows the reason."""
+    _log.info("token_refused", reason=refused.reason)
+    failure, error = Unauthenticated("the access token is not accepted"), "invalid_token"
+    if refused.nonce is not None:
+        failure.headers["DPoP-Nonce"], error = refused.nonce, "use_dpop_nonce"
+    scheme = 'DPoP algs="ES256", ' if refused.dpop else "Bearer "
+    failure.headers["WWW-Authenticate"] = f'{scheme}error="{error}"'
+    return failure
 
 
 async def citizen(request: Request, services: Services) -> Principal:
@@ -84,15 +99,9 @@ async def citizen(request: Request, services: Services) -> Principal:
     """
     try:
         access = await access_of(request, services)
-    except TokenRefused as refused:
-        scheme, token = _credentials(request)
-        if scheme != _SCHEME or not token.startswith(TOKEN_PREFIX):
-            raise
+    except Unauthenticated:
         # A token of the portal's own login, which is no grant.
-        try:
-            return await services.identity.authenticate(token)
-        except Unauthenticated:
-            raise refused from None
+        return await services.identity.authenticate(bearer(request))
     if access.principal is None:
         raise Forbidden("a program's own token stands for no applicant")
     needed = scope_needed(request)

@@ -10,7 +10,7 @@ import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from gateway.api.callers import Services, access_of
+from gateway.api.callers import ScopeMissing, Services, access_of, unauthenticated
 from gateway.api.login_cookie import set_login_cookie
 from gateway.api.problems import english, problem
 from gateway.container import Container
@@ -100,10 +100,10 @@ async def userinfo(request: Request, services: Services) -> Response:
     """Tell who signed in, as far as the token's scopes reach."""
     access = await access_of(request, services)
     if "openid" not in access.scopes:
-        raise TokenRefused("the token has not the scope openid", dpop=access.jkt is not None)
+        raise ScopeMissing("openid")
     client = await services.oauth.registry.find(access.client_id)
     if client is None:
-        raise TokenRefused("the client is gone")
+        raise unauthenticated(TokenRefused("the client is gone"))
     return JSONResponse(await services.oauth.answers.userinfo(access, client), headers=_NO_STORE)
 
 

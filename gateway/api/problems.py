@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from identity import TokenRefused
 from kernel.errors import (
     Failure,
     Forbidden,
@@ -138,18 +137,12 @@ def render(request: Request, failure: Failure) -> Response:
     """Return the response of a failure."""
     trace_id = str(request.scope.get("trace_id", ""))
     status, document = problem(failure, in_english=english(request), trace_id=trace_id)
-    headers = {}
+    headers: dict[str, str] = {}
     if failure.retry_after is not None:
         headers["Retry-After"] = str(failure.retry_after)
     if status == Unauthenticated.status:
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(failure, TokenRefused):
-        _log.info("token_refused", reason=failure.reason)
-        error = "invalid_token"
-        if failure.nonce is not None:
-            headers["DPoP-Nonce"], error = failure.nonce, "use_dpop_nonce"
-        scheme = 'DPoP algs="ES256", ' if failure.dpop else "Bearer "
-        headers["WWW-Authenticate"] = f'{scheme}error="{error}"'
+    headers.update(failure.headers)
     return JSONResponse(document, status, headers, media_type=MEDIA_TYPE)
 
 

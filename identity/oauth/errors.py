@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kernel.errors import InvalidInput, Text, Unauthenticated
+from kernel.errors import InvalidInput, Text
 
 _STATUS: Final = {"invalid_client": 401, "invalid_token": 401, "insufficient_scope": 403}
 
@@ -51,14 +51,13 @@ class AuthorizeRefused(InvalidInput):
     )
 
 
-class TokenRefused(Unauthenticated):
-    """An access token is not accepted. ``reason`` is for our log only."""
-
-    code = "token_refused"
-    title = Text("访问令牌无效", "The access token is not accepted")
+class TokenRefused(Exception):
+    """An access token is not accepted. ``reason`` is for our log only: outside, every refusal of a
+    token reads the same.
+    """
 
     def __init__(self, reason: str, *, nonce: str | None = None, dpop: bool = False) -> None:
-        super().__init__("the access token or its proof is not accepted")
+        super().__init__(reason)
         self.reason = reason
         self.nonce = nonce
         self.dpop = dpop

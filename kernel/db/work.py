@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar, Token
-from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Final, Literal
@@ -21,7 +20,7 @@ from kernel.db.engine import Database, is_postgresql
 from kernel.db.errors import DatabaseUnavailable, translated
 from kernel.db.tables import event_counters, events, history, numbers, tasks
 from kernel.ids import IdSource
-from kernel.work import JsonMap, Move, Work, acting_for, open_works
+from kernel.work import JsonMap, Move, Work, delegated, open_works
 
 Wrote = Literal["task", "event"]
 """What others may be waiting for."""
@@ -96,10 +95,7 @@ class SqlWork:
 
     async def moved(self, move: Move) -> None:
         conn = self._writable()
-        delegate = acting_for.get()
-        if delegate:
-            # Delegation, not impersonation: who acted stays visible beside for whom.
-            move = replace(move, actor=f"{move.actor};act=client:{delegate}")
+        move = delegated(move)
         await conn.execute(
             _HISTORY,
             {

@@ -32,9 +32,9 @@ from identity.model import (
     UpstreamSession,
     UserType,
 )
+from identity.opening import IdentityKeys
 from identity.options import Options, PortalClient
 from identity.ports import IdentityProvider, Repository
-from identity.opening import IdentityKeys
 from identity.service import IdentityService
 from identity.upstream import LoginAttempt
 from kernel.clock import FrozenClock
