@@ -159,7 +159,7 @@ def test_every_event_is_named_after_the_package(table):
 
 def test_a_logout_between_reading_and_remembering_wins():
     clock = FrozenClock(START)
-    cache: VerifiedTokens[Principal] = VerifiedTokens(clock, seconds=30, size=10)
+    cache: VerifiedTokens[object] = VerifiedTokens(clock, seconds=30, size=10)
     principal = principal_from("P_1", "idp", person_profile())
     ends = datetime(2030, 1, 1, tzinfo=UTC)
     read_at = cache.generation
