@@ -13,6 +13,7 @@ from adapters.kit.deadline import deadline
 from adapters.kit.manifest import Operation
 from adapters.sandbox.faults import Action
 from kernel.errors import (
+    UpstreamAuthFailed,
     UpstreamError,
     UpstreamOutcomeUnknown,
     UpstreamProtocolError,
@@ -102,8 +103,9 @@ def judge(spec: Operation, action: str, raised: UpstreamError | None, *, quiet: 
     if action == Action.SLOW.value:
         return f"it raised {said} although an answer came in time"
     if action == Action.DUPLICATE.value:
-        # The upstream may refuse the second copy, for example of a one-time code.
-        return "" if isinstance(raised, UpstreamRejected) else f"it raised {said}"
+        # The upstream may refuse the second copy: of a one-time code, of a proof that was used.
+        refused = isinstance(raised, UpstreamRejected | UpstreamAuthFailed)
+        return "" if refused else f"it raised {said}"
     if action == NOWHERE:
         return (
             "" if isinstance(raised, UpstreamUnavailable) else f"it raised {said}, nothing was sent"

@@ -45,6 +45,19 @@ async def login(
     return response
 
 
+@callbacks.get(CALLBACK_PATH + "/{idp}")
+async def callback_with_query(
+    request: Request, services: Services, idp: str, state: Annotated[str, Query(max_length=100)]
+) -> Response:
+    """Take the browser back from a provider that compares return addresses letter by letter: the
+    state is in the query (RFC 6749, 4.1.2).
+    """
+    names = [name for name, _ in request.query_params.multi_items()]
+    if len(set(names)) != len(names):
+        raise LoginStateInvalid("a parameter came twice")
+    return await callback(request, services, idp, state)
+
+
 @callbacks.get(CALLBACK_PATH + "/{idp}/{state}")
 async def callback(request: Request, services: Services, idp: str, state: str) -> Response:
     """Take the browser back from the province, and send it on to the portal with a code."""

@@ -1,0 +1,1 @@
+"""Any identity provider that speaks OpenID Connect, as a way to sign in."""
