@@ -4,6 +4,9 @@ a test by a knob.
 
 from __future__ import annotations
 
+import base64
+import hmac
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,18 +15,29 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.routing import Route
 
+from adapters.sandbox.place import Onboarding, Place
 from adapters.sandbox.store import Store
-from kernel.clock import Clock
+from kernel.clock import Clock, beijing
+from kernel.crypto import sm2, sm3
 from kernel.ids import RandomIds
 
 PENDING: Final = "pending"
 EXPIRED: Final = "expired"
 OUTCOMES: Final = frozenset({"pass", "fail", "other"})
 """What a person can do: pass, fail, or be somebody else."""
+APP_ID: Final = "onewindow"
 _KIND: Final = "verification"
+_TIME: Final = "%Y%m%d%H%M%S"
+_FRESHNESS: Final = timedelta(minutes=5)
 _PAGE: Final = """<!DOCTYPE html>
 <html lang="zh-CN"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title></head>
@@ -155,3 +169,100 @@ class Verifications:
     async def _knob_tamper(self, _request: Request) -> Response:
         self._tampered = 1
         return Response(status_code=204)
+
+
+class Refused(Exception):
+    """The service says no, with one of its codes."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Codes:
+    """How a service calls what every one of this dialect can say."""
+
+    ok: str
+    app_unknown: str
+    sign_wrong: str
+    time_stale: str
+
+
+class SignedDesk:
+    """The service's side of signed questions and answers (OURS): one application, one key.
+
+    Signatures are computed here a second time, on purpose: a mistake in the adapters' shared code
+    must not hide in shared code.
+    """
+
+    def __init__(self, store: Store, clock: Clock, codes: Codes) -> None:
+        self._store = store
+        self._clock = clock
+        self._codes = codes
+
+    @staticmethod
+    def provision(place: Place) -> Onboarding:
+        """Register the gateway as an application, once; the same account comes back ever after."""
+        store = Store(place.folder)
+        try:
+            store.add("app", APP_ID, {"key": RandomIds(place.clock).secret()})
+            store.add("service", "key", sm2.generate().scalar.hex())
+            # The gateway may have moved since: its registered address is corrected, its key kept.
+            app = store.get("app", APP_ID) | {"returns": place.gateway_url}
+            store.put("app", APP_ID, app)
+            public = sm2.PrivateKey.from_hex(store.get("service", "key")).public.point.hex()
+        finally:
+            store.close()
+        return Onboarding(
+            options={"base_url": place.url, "app_id": APP_ID, "service_public_key": public},
+            secrets={"app_key": app["key"]},
+        )
+
+    def returns_home(self, return_url: str) -> bool:
+        """Return whether a browser may be sent there."""
+        registered: str = self._store.get("app", APP_ID)["returns"]
+        return return_url.startswith(f"{registered}/")
+
+    async def opened(self, request: Request) -> dict[str, str]:
+        """Return the fields of a question whose signature holds; raise Refused."""
+        fields: dict[str, str] = await request.json()
+        app = self._store.get("app", fields.get("appId", ""))
+        if app is None:
+            raise Refused(self._codes.app_unknown)
+        given = fields.pop("sign", "")
+        covered = "&".join(f"{name}={fields[name]}" for name in sorted(fields))
+        wanted = sm3.hmac(app["key"].encode(), covered.encode()).hex()
+        if not hmac.compare_digest(wanted.encode(), given.encode()):
+            raise Refused(self._codes.sign_wrong)
+        try:
+            at = datetime.strptime(f"{fields['timestamp']}+0800", f"{_TIME}%z")
+        except (KeyError, ValueError):
+            raise Refused(self._codes.time_stale) from None
+        if abs(self._clock.now() - at) > _FRESHNESS:
+            raise Refused(self._codes.time_stale)
+        return fields
+
+    def signed(self, data: Mapping[str, Any], *, spoilt: bool = False) -> Response:
+        """Return an answer, signed; ``spoilt``: changed after it was signed."""
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        key = sm2.PrivateKey.from_hex(self._store.get("service", "key"))
+        signature = base64.b64encode(sm2.sign(key, text.encode())).decode()
+        shown = text.replace(":", ": ", 1) if spoilt else text
+        return JSONResponse({"code": self._codes.ok, "data": shown, "signature": signature})
+
+
+async def refusal(_request: Request, exc: Exception) -> Response:
+    """Answer a Refused with its code, as a handler of exceptions."""
+    code = exc.code if isinstance(exc, Refused) else ""
+    return JSONResponse({"code": code, "message": "失败"})
+
+
+def digits(at: datetime) -> str:
+    """Return a moment as fourteen digits of Beijing time."""
+    return beijing(at).strftime(_TIME)
+
+
+def digest_of(reference: str, name: str, number: str) -> str:
+    """Return what a result says about who passed: SM3 over reference, name and number."""
+    return sm3.digest(f"{reference}\n{name}\n{number}".encode()).hex()

@@ -6,25 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from enum import StrEnum
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from adapters.kit.signed_factors import Meaning
 from adapters.upstreams.face.wire import APPLY_PATH, RESULT_PATH, Code, State
 from identity.factor_ports import FactorState
-
-
-class Meaning(StrEnum):
-    """What a ``code`` means for us."""
-
-    OK = "OK"
-    AUTH_FAILED = "AUTH_FAILED"
-    OUR_FAULT = "OUR_FAULT"
-    NOT_STARTED = "NOT_STARTED"
-    REFUSED = "REFUSED"
-    UNAVAILABLE = "UNAVAILABLE"
-
 
 CODES: Final[Mapping[str, Meaning]] = {
     Code.OK: Meaning.OK,

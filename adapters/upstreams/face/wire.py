@@ -8,8 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 APPLY_PATH: Final = "/face/h5/apply"
 RESULT_PATH: Final = "/face/h5/result"
-TIME_FORMAT: Final = "%Y%m%d%H%M%S"
-"""Beijing time."""
 
 
 class Operation:
@@ -48,16 +46,6 @@ class _Message(BaseModel):
 
 
 Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-
-
-class Answer(_Message):
-    """What both endpoints answer; ``signature`` is base64 of an SM2 signature over ``data``."""
-
-    code: Short
-    message: str | None = None
-    data: Annotated[str, StringConstraints(max_length=8_192)] | None = None
-    """A JSON text, signed exactly as it stands."""
-    signature: Annotated[str, StringConstraints(max_length=200)] | None = None
 
 
 class ApplyData(_Message):
