@@ -14,8 +14,10 @@ from typing import Annotated, Any, Final, TypeVar, assert_never
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from adapters.dialects.nested import Malformed
 from adapters.kit.kit import Kit
 from adapters.kit.manifest import Manifest
+from adapters.kit.people import UnknownCode
 from adapters.kit.registry import BadConnection
 from adapters.kit.translate import protocol_breach
 from identity.factor_ports import FactorNotStarted
@@ -45,19 +47,6 @@ class Meaning(StrEnum):
     NOT_STARTED = "NOT_STARTED"
     REFUSED = "REFUSED"
     UNAVAILABLE = "UNAVAILABLE"
-
-
-class UnknownCode(ValueError):
-    """The service used a code that is in no table of ours."""
-
-    def __init__(self, field: str, code: str) -> None:
-        super().__init__(f"{field} holds a code that is not known")
-        self.field = field
-        self.code = code
-
-
-class Malformed(ValueError):
-    """An answer of another shape; the text names the field and never a value."""
 
 
 class Answer(BaseModel):
@@ -137,14 +126,6 @@ def object_in(text: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise Malformed("data is not an object")
     return data
-
-
-def known(field: str, code: str, table: Mapping[str, V]) -> V:
-    """Return what a code means; raise UnknownCode."""
-    found = table.get(code)
-    if found is None:
-        raise UnknownCode(field, code)
-    return found
 
 
 class Reader:

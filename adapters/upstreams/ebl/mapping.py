@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from adapters.kit.signed_factors import Malformed, known, moment, subject_digest
+from adapters.dialects.nested import Malformed
+from adapters.kit.people import known
+from adapters.kit.signed_factors import moment, subject_digest
 from adapters.upstreams.ebl.options import Options
 from adapters.upstreams.ebl.wire import EVERYTHING, ResultData
 from identity.factor_ports import FactorResult, FactorState, FactorSubject

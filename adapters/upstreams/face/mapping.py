@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from adapters.kit.signed_factors import Malformed, known, moment, subject_digest
+from adapters.dialects.nested import Malformed
+from adapters.kit.people import known
+from adapters.kit.signed_factors import moment, subject_digest
 from adapters.upstreams.face.options import Options
 from adapters.upstreams.face.wire import ResultData
 from identity.factor_ports import FactorResult, FactorState, FactorSubject

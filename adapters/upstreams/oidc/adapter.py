@@ -12,8 +12,10 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, ValidationError
 
+from adapters.dialects.nested import Malformed
 from adapters.kit.checks.layers import Check, Layer
 from adapters.kit.kit import Kit
+from adapters.kit.people import UnknownCode
 from adapters.kit.registry import BadConnection
 from adapters.kit.translate import protocol_breach
 from adapters.upstreams.oidc import mapping
@@ -272,10 +274,10 @@ class Oidc(IdentityProvider):
     def _told(self, read: Callable[[], _V]) -> _V:
         try:
             return read()
-        except mapping.UnknownCode as exc:
+        except UnknownCode as exc:
             self._kit.unknown(exc.field, exc.code[:40])
             raise self._breach(Operation.USERINFO, str(exc)) from None
-        except mapping.Malformed as exc:
+        except Malformed as exc:
             raise self._breach(Operation.USERINFO, str(exc)) from None
 
     def _parse(self, operation: str, model: type[_M], raw: object) -> _M:

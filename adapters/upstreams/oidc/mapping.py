@@ -6,37 +6,22 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from typing import Any, Final, TypeVar
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from adapters.dialects.nested import Malformed
+from adapters.kit.people import credit_code, known, person
 from adapters.upstreams.oidc.options import Options
 from adapters.upstreams.oidc.wire import Kept
 from identity.errors import ProfileIncomplete
 from identity.jose import SigningKey
-from identity.model import UNKNOWN_METHOD, Aal, Ial, IdType, Org, Person, Profile, UserType
+from identity.model import UNKNOWN_METHOD, Aal, Ial, Org, Person, Profile, UserType
 from identity.upstream import Assurance
-from kernel.clock import beijing
-from kernel.gbcodes import InvalidCitizenId, InvalidUscc, parse_citizen_id, parse_uscc
 
 ORDINARY: Final = Assurance()
 _COORDINATE: Final = 32
-
-_V = TypeVar("_V")
-
-
-class UnknownCode(ValueError):
-    """The provider used a code that is in no table of ours."""
-
-    def __init__(self, field: str, code: str) -> None:
-        super().__init__(f"{field} holds a code that is not known")
-        self.field = field
-        self.code = code
-
-
-class Malformed(ValueError):
-    """An answer of another shape; the text names the claim and never a value."""
 
 
 def derived(seed: str, label: str) -> str:
@@ -102,9 +87,9 @@ def strength(acr: str | None, amr: tuple[str, ...], options: Options) -> Aal:
     """Return the strength of a login: the most that ``acr`` and ``amr`` say, and one factor where
     both are silent. Raise UnknownCode.
     """
-    said = [_known("amr", method, options.aal_of_amr) for method in amr]
+    said = [known("amr", method, options.aal_of_amr) for method in amr]
     if acr is not None and options.aal_of_acr:
-        said.append(_known("acr", acr, options.aal_of_acr))
+        said.append(known("acr", acr, options.aal_of_acr))
     return max(said, default=Aal.SINGLE_FACTOR)
 
 
@@ -120,7 +105,7 @@ def suffices(kept: Kept, want: Assurance, options: Options) -> bool:
 
 def level(said: str | None, options: Options) -> Ial:
     """Return the proofing level; nothing said is nothing proven. Raise UnknownCode."""
-    return Ial.SELF_ASSERTED if said is None else _known("level", said, options.ial_of_level)
+    return Ial.SELF_ASSERTED if said is None else known("level", said, options.ial_of_level)
 
 
 def profile(kept: Kept, claims: Mapping[str, Any], options: Options) -> Profile:
@@ -128,22 +113,22 @@ def profile(kept: Kept, claims: Mapping[str, Any], options: Options) -> Profile:
     names = options.claims
     user_type = UserType.NATURAL_PERSON
     if names.user_type is not None:
-        user_type = _known("user_type", _must(claims, names.user_type), options.user_types)
+        user_type = known("user_type", _must(claims, names.user_type), options.user_types)
     at = datetime.fromtimestamp(kept.auth_time, UTC)
-    person = _person(claims, options, beijing(at).date())
+    human = _person(claims, options, at)
     legal = user_type is UserType.LEGAL_PERSON
     org = _org(claims, options) if legal else None
     # One account may act for several companies; each of them is a subject (OURS).
     sub = kept.sub if org is None else f"{org.uscc}/{kept.sub}"
-    if person.id_number in kept.sub:
+    if human.id_number in kept.sub:
         raise Malformed("sub repeats the id number")
     said = kept.acr if names.level is None else _text_of(claims, names.level)
     return Profile(
         upstream_sub=sub,
         user_type=user_type,
-        person=person,
+        person=human,
         org=org,
-        acting_role=_known("role", _must(claims, names.role), options.roles) if legal else None,
+        acting_role=known("role", _must(claims, names.role), options.roles) if legal else None,
         ial=level(said, options),
         aal=strength(kept.acr, kept.amr, options),
         amr=kept.amr or (UNKNOWN_METHOD,),
@@ -151,40 +136,27 @@ def profile(kept: Kept, claims: Mapping[str, Any], options: Options) -> Profile:
     )
 
 
-def _person(claims: Mapping[str, Any], options: Options, today: date) -> Person:
+def _person(claims: Mapping[str, Any], options: Options, at: datetime) -> Person:
     names = options.claims
-    wanted = (names.name, names.id_type, names.id_number)
-    missing = [claim for claim in wanted if not _text_of(claims, claim)]
-    if missing:
-        raise ProfileIncomplete(missing)
-    id_type = _known("id_type", _must(claims, names.id_type), options.id_types)
-    number = _must(claims, names.id_number)
-    if id_type is IdType.RESIDENT_ID:
-        try:
-            number = parse_citizen_id(number, today=today).number
-        except InvalidCitizenId:
-            raise Malformed("the id number is none") from None
-    return Person(
-        name=_must(claims, names.name),
-        id_type=id_type,
-        id_number=number,
+    return person(
+        name=(names.name, _text_of(claims, names.name)),
+        id_type=("id_type", _text_of(claims, names.id_type)),
+        id_number=(names.id_number, _text_of(claims, names.id_number)),
         mobile=_text_of(claims, names.mobile),
+        id_types=options.id_types,
+        at=at,
     )
 
 
 def _org(claims: Mapping[str, Any], options: Options) -> Org:
     names = options.claims
-    try:
-        uscc = parse_uscc(_must(claims, names.uscc)).code
-    except InvalidUscc:
-        raise Malformed("the social credit code is none") from None
     card = _text_of(claims, names.legal_rep_id_type)
     return Org(
         name=_must(claims, names.org_name),
-        uscc=uscc,
+        uscc=credit_code(names.uscc, _must(claims, names.uscc)),
         org_type=_text_of(claims, names.org_type),
         legal_rep_name=_text_of(claims, names.legal_rep_name),
-        legal_rep_id_type=_known("legal_rep_id_type", card, options.id_types) if card else None,
+        legal_rep_id_type=known("legal_rep_id_type", card, options.id_types) if card else None,
         legal_rep_id=_text_of(claims, names.legal_rep_id),
     )
 
@@ -206,13 +178,6 @@ def _text_of(claims: Mapping[str, Any], name: str) -> str | None:
     if len(text) > 200:
         raise Malformed(f"the claim {name} is too long")
     return text or None
-
-
-def _known(field: str, code: str, table: Mapping[str, _V]) -> _V:
-    found = table.get(code)
-    if found is None:
-        raise UnknownCode(field, code)
-    return found
 
 
 def _text(data: bytes) -> str:

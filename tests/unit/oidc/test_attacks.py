@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from adapters.kit.conformance import World, running
-from adapters.kit.conformance.identity import REAL_PERSON, attempt_of, sign_in
+from adapters.kit.conformance.identity_hands import REAL_PERSON, attempt_of, sign_in
 from adapters.upstreams.oidc.simulator.tokens import WRONGS
 from identity import Aal, Assurance, Ial, LoginAttempt, UserType
 from identity.errors import LoginCallbackInvalid, LoginRefused, NotOffered, TicketExpired
