@@ -131,6 +131,18 @@ async def test_forged_state(world: World):
         refused(await browser.get(forged), 404, "identity_provider_unknown")
 
 
+async def test_state_may_come_back_in_the_query(world: World):
+    async with world.browser() as browser:
+        login = Login(world, browser)
+        callback = urlsplit(await login.choose(await login.begin(), PERSON))
+        head, _, state = callback.path.rpartition("/")
+        for extra in ("", f"&state={'x' * 43}&state={state}", f"&state={state}&iss=a&iss=a"):
+            forged = callback._replace(path=head, query=callback.query + extra).geturl()
+            assert (await browser.get(forged)).status_code in {403, 422}
+        proper = callback._replace(path=head, query=f"{callback.query}&state={state}").geturl()
+        login.code_of(await browser.get(proper))
+
+
 @pytest.mark.parametrize("query", ["", "ticket=", "ticket=a&ticket=b", "code=x"])
 async def test_callback_without_one_ticket(world: World, query: str):
     async with world.browser() as browser:
