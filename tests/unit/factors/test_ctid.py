@@ -1,4 +1,4 @@
-"""网证: who is known by pseudonym is named by nothing else, and a pass is worth what its mode is."""
+"""网证: who is known by 网号 is named by nothing else; a pass is worth what its mode is."""
 
 from __future__ import annotations
 
