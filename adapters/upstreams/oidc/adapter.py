@@ -30,7 +30,7 @@ from adapters.upstreams.oidc.wire import (
     Tokens,
 )
 from identity.errors import LoginCallbackInvalid, LoginRefused, NotOffered, TicketExpired
-from identity.jose import Claims, JwtRefused, SigningKey, verify_jwt
+from identity.jose import Claims, JwtRefused, SigningKey, public_keys, verify_jwt
 from identity.model import Profile, UpstreamSession
 from identity.ports import IdentityProvider
 from identity.upstream import Capability, LoginAttempt
@@ -240,7 +240,7 @@ class Oidc(IdentityProvider):
         try:
             claims = verify_jwt(
                 found.id_token,
-                keys=await self._provider.keys_for(found.id_token),
+                keys=public_keys(await self._provider.keys_for(found.id_token)),
                 iss=self._options.its_issuer,
                 aud=self._options.client_id,
                 typ=None,

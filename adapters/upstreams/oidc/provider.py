@@ -8,11 +8,10 @@ import asyncio
 import base64
 import binascii
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 
-from joserfc.jwk import KeySet
 from pydantic import ValidationError
 
 from adapters.kit.kit import Kit
@@ -41,15 +40,15 @@ class Provider:
         """Return the provider's metadata; raise the upstream errors."""
         return await self._metadata.get()
 
-    async def keys_for(self, token: str) -> KeySet:
-        """Return the keys with which a token may be verified.
+    async def keys_for(self, token: str) -> Mapping[str, Any]:
+        """Return the JWK set with which a token may be verified.
 
         A key that is not among them is looked for anew, at most once in ``refetch_seconds``: else
         whoever invents key names makes us flood the provider. ``jku`` and ``x5u`` are never read.
         """
         keys = await self._keys.get()
         kid = _kid(token)
-        if kid is None or any(key.kid == kid for key in keys.keys):
+        if kid is None or any(key.get("kid") == kid for key in keys["keys"]):
             return keys
         return await self._keys.get(not_older=timedelta(seconds=self._options.refetch_seconds))
 
@@ -79,15 +78,16 @@ class Provider:
             self.path(endpoint)
         return found
 
-    async def _fetch_keys(self) -> KeySet:
+    async def _fetch_keys(self) -> Mapping[str, Any]:
         path = self.path((await self.metadata()).jwks_uri)
         raw = await self._kit.client.request_json(Operation.JWKS, "GET", path)
         if not isinstance(raw, dict):
             raise UpstreamProtocolError("the keys are not an object")
         try:
-            return public_keys(raw)
+            public_keys(raw)
         except ValueError as exc:
             raise UpstreamProtocolError(f"the keys cannot be used: {exc}") from None
+        return raw
 
 
 class Cached(Generic[T]):
