@@ -36,7 +36,7 @@ check: setup ## lint, format, types and import contracts
 	@echo "mypy --strict"; $(BIN)/mypy
 	@echo "import contracts"; $(BIN)/lint-imports --no-logo
 
-peers: ## npm packages that judge sealed documents in tests/peers; leaves them out where there is no npm
+peers: ## ofd-cli and npm packages that judge sealed documents in tests/peers; leaves out what cannot be had
 	@tests/peers/setup
 
 test: check peers ## check, then every test
@@ -59,4 +59,4 @@ lock: setup ## compile requirements from pyproject.toml (needs uv)
 	@requirements/compile
 
 clean: ## remove the environment and caches; var, which holds data, stays
-	@rm -rf $(VENV) tests/peers/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) tests/peers/node_modules tests/peers/ofd-cli .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

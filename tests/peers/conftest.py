@@ -35,6 +35,9 @@ HERE = Path(__file__).parent
 SEAL = "37010000000104"
 LINES = ("受理通知书", "办件编号 370100-0001", "申请单位：示例单位")
 PAGES = 3
+HEAD = "济南市行政审批服务局"
+TAGGED = {"办件编号": "370100-0002", "申请单位": "示例单位"}
+"""By the custom tag that says what the line is."""
 PAGE = (210.0, 297.0)
 STAMP = Stamp(0, 120, 200, 42, 42)
 RIDING_Y = 120.0
@@ -71,6 +74,8 @@ class Shown:
     """A document, sealed by the sandbox's local keys, and its variants."""
 
     good: bytes
+    rich: bytes
+    """With a template, attachments and custom tags."""
     locked: bytes
     bad_page: bytes
     bad_value: bytes
@@ -104,6 +109,27 @@ def _document() -> bytes:
         title=LINES[0],
         pages=[writer.Page(tuple(lines))] * PAGES,
         attachments=[fields],
+    )
+    return writer.write(model, START)
+
+
+def _rich() -> bytes:
+    """A document with everything that ours may have below, beside and behind its text."""
+    head = writer.Page((writer.Text(28, 30, HEAD, 5), writer.line(28, 32, 182, 32)))
+    tagged = [
+        writer.Text(28, 60 + 20 * row, line, 6, tag=name)
+        for row, (name, line) in enumerate(TAGGED.items())
+    ]
+    model = writer.Document(
+        doc_id=writer.doc_id_of("peer_0002"),
+        title=LINES[0],
+        pages=[writer.Page(tuple(tagged), template=0)],
+        templates=[head],
+        attachments=[
+            writer.Attachment("fields", "fields.xml", b"<fields/>"),
+            writer.Attachment("附件", "table.csv", "名称,数量\n示例,1\n".encode()),
+        ],
+        tags=writer.TagSchema("fields", "fields", "urn:onewindow:fields"),
     )
     return writer.write(model, START)
 
@@ -161,11 +187,14 @@ async def shown(seals: LocalSeals) -> Shown:
     frozen = prepare(_document(), seal, stamps, at=START)
     value = await seals.sign_digest(_request(frozen, 1, SignatureForm.SES))
     good = embed(frozen, value)
+    frozen = prepare(_rich(), seal, [STAMP], at=START)
+    rich = embed(frozen, await seals.sign_digest(_request(frozen, 3, SignatureForm.SES)))
     lock = prepare_lock(good, seal, at=START)
     cms = await seals.sign_digest(_request(lock, 2, SignatureForm.CMS))
     spoilt = value[:-1] + bytes([value[-1] ^ 1])
     return Shown(
         good=good,
+        rich=rich,
         locked=embed(lock, cms),
         bad_page=_changed(good, FIRST_PAGE, "示例单位".encode(), "别的单位".encode()),
         bad_value=_changed(good, VALUE, value, spoilt),

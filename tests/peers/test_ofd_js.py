@@ -96,6 +96,13 @@ def test_a_locked_document_is_good_too(browser: Browser, shown: Shown) -> None:
     assert all(found["digests"].values())
 
 
+def test_templates_attachments_and_tags_are_good_too(browser: Browser, shown: Shown) -> None:
+    found = browser.judge(shown.rich)
+    assert found.get("pages") == 1, found
+    assert [stamp["verified"] for stamp in found["stamps"]] == [True]
+    assert list(found["digests"].values()) == [True]
+
+
 def test_what_was_changed_is_not(browser: Browser, shown: Shown) -> None:
     assert list(browser.judge(shown.bad_page)["digests"].values()) == [False]
     assert not any(stamp["verified"] for stamp in browser.judge(shown.bad_value)["stamps"])

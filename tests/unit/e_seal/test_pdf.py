@@ -2,6 +2,7 @@
 
 import contextlib
 from datetime import timedelta
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -36,6 +37,7 @@ def answer(frozen: PreparedPdf, **changes: object) -> bytes:
     return write.make_signature(**{**parts, **changes})  # type: ignore[arg-type]
 
 
+@cache
 def sealed(pdf: bytes) -> bytes:
     frozen = prepare_pdf(pdf, world().seal, STAMP, at=NOW)
     return embed_pdf(frozen, answer(frozen))
