@@ -52,6 +52,9 @@ class Act(StrEnum):
     WRONG_ACCOUNT = "wrong_account"
     STRANGER = "stranger"  # another division's node as the sender
     EMPTY_INFORMATION = "empty_information"  # 00000 with nothing in it
+    RECON_REPEAT = "recon_repeat"  # a line stands in the file twice, and is counted twice
+    RECON_TRAILER = "recon_trailer"  # value: the trailer counts so many lines more
+    RECON_MIDNIGHT = "recon_midnight"  # a payment at 24:00, as bank systems write it
 
 
 _BILLS: Final = frozenset({"8994"})

@@ -57,7 +57,9 @@ class Recon:
             text = head + "".join(f"D|{n}|{t}\n" for n, (_, _, t) in enumerate(lines, start=1))
             digest = hashlib.sha256(text.encode(CHARSET)).hexdigest()
             sums = f"{format_yuan(fen(paid))}|{format_yuan(fen(back))}"
-            text += f"T|{len(lines)}|{sums}|{digest}\n"
+            wrong = self._faults.take(Act.RECON_TRAILER, "8805")
+            counted = len(lines) + (wrong.amount() if wrong else 0)
+            text += f"T|{counted}|{sums}|{digest}\n"
             name = f"NTDZ_{division}_{self._node}_{day}_{revision}.txt"
             kept = {
                 "name": name,
@@ -96,7 +98,12 @@ class Recon:
                 if self._faults.take(Act.RECON_OMIT, "8805", code):
                     continue
                 off = self._faults.take(Act.RECON_AMOUNT, "8805", code)
-                found.append(_paid(code, payment, agency, off.amount() if off else 0))
+                if self._faults.take(Act.RECON_MIDNIGHT, "8805", code):
+                    payment = {**payment, "time": "240000"}  # noqa: PLW2901
+                line = _paid(code, payment, agency, off.amount() if off else 0)
+                found.append(line)
+                if self._faults.take(Act.RECON_REPEAT, "8805", code):
+                    found.append(line)
         for number, refund in self._refunds.all():
             if refund["stats"] == PAID_BACK and refund["date"] == day:
                 found.append(_refunded(number, refund))

@@ -140,7 +140,7 @@ async def test_fault48_success_that_is_none(drill: Drill, fault: str):
 async def test_fault49_a_hung_finance_system_hurts_nobody_else(town_drill: Drill):
     drill, world = town_drill, town_drill.world
     citizen = await world.sign_in(PERSON)
-    bills = [await drill.raised() for _ in range(60)]
+    bills = [await drill.raised() for _ in range(200)]
     await drill.knob("delay_ms", msg_no="8994", times=0, value=29_000)
 
     async def asked(bill: payments.Bill) -> payments.Bill:

@@ -60,6 +60,47 @@ async def test_fault42_half_a_file(drill: Drill):
     assert (await drill.get(bill)).recon is ReconState.MATCHED
 
 
+@pytest.mark.parametrize("action", ["recon_repeat", "recon_trailer"])
+async def test_fault42_a_file_that_contradicts_itself(drill: Drill, action: str):
+    bill = await drill.paid()
+    day = drill.day(bill)
+    await drill.tomorrow()
+    await drill.knob(action)
+    with pytest.raises(ReconFileInvalid):
+        await drill.service.recon.reconcile(day)
+    assert (await drill.get(bill)).recon is ReconState.UNCHECKED
+    assert await drill.count(rt.line) == 0
+    assert await republish(drill, day) == 2
+    report = await reconciled(drill, day)
+    assert (report.revision, report.agrees) == (2, True)
+    assert (await drill.get(bill)).recon is ReconState.MATCHED
+
+
+async def test_fault42_a_payment_at_24_00(drill: Drill):
+    bill = await drill.paid()
+    day = drill.day(bill)
+    await drill.tomorrow()
+    await drill.knob("recon_midnight")
+    report = await reconciled(drill, day)
+    assert (report.agrees, report.matched.count) == (True, 1)
+    assert (await drill.get(bill)).recon is ReconState.MATCHED
+
+
+async def test_fault42_leap_day(drill: Drill):
+    now = beijing(drill.world.clock.now())
+    year = now.year + 4 - now.year % 4
+    leap = now.replace(year=year, month=2, day=29, hour=12)
+    drill.world.clock.shift += leap - now
+    moved = await drill.sim.post("/sim/clock", json={"at": leap.isoformat()})
+    moved.raise_for_status()
+    bill = await drill.paid()
+    assert drill.day(bill) == date(year, 2, 29)
+    await drill.tomorrow()
+    assert beijing(drill.world.clock.now()).date() == date(year, 3, 1)
+    report = await reconciled(drill, date(year, 2, 29))
+    assert (report.agrees, report.matched.count) == (True, 1)
+
+
 async def test_fault42_same_day_twice_and_a_new_revision(drill: Drill):
     bill = await drill.paid()
     day = drill.day(bill)
