@@ -62,8 +62,8 @@ class Installation:
         """Return the token of a new member of staff."""
         number = f"bench-{role.value.lower()}"
         member = StaffMember(number, "测试员", role, "11370102MB9000066L", "370102")
-        await self.container.identity.ensure_staff(member)
-        return await self.container.identity.issue_staff_token(member.id, timedelta(hours=8))
+        await self.container.staff.accounts.provision(member)
+        return await self.container.staff.accounts.issue_token(member.id, timedelta(hours=8))
 
     async def bills(self, count: int) -> list[Bill]:
         """Raise and issue bills."""

@@ -93,8 +93,8 @@ async def prepare(settings: Settings, cases: int, tell: Tell) -> Prepared:
     container = build(settings, process="onewindow bench")
     try:
         await container.catalog.take_in(catalogue.bundled())
-        await container.identity.ensure_staff(_CLERK)
-        clerk = await container.identity.issue_staff_token(_CLERK.id, timedelta(hours=_HOURS))
+        await container.staff.accounts.provision(_CLERK)
+        clerk = await container.staff.accounts.issue_token(_CLERK.id, timedelta(hours=_HOURS))
         issued = await _sign_in(container)
         received: list[str] = []
         while len(received) < cases:

@@ -23,8 +23,9 @@ from gateway.catalog.service import CatalogService
 from gateway.events.feed import EventFeed
 from gateway.events.refusals import Refusals
 from gateway.settings import Settings
-from identity import ClientRegistry
+from identity import ClientRegistry, StaffServices
 from kernel.clock import Clock
+from kernel.db.audit import AuditSealer, SqlAuditTrail
 from kernel.db.engine import Database
 from kernel.db.events import EventLog
 from kernel.db.idempotency import Idempotency
@@ -77,6 +78,9 @@ class Container:
     oauth: identity.AuthorizationServer
     identity: identity.IdentityService
     clients: ClientRegistry
+    staff: StaffServices
+    audit: SqlAuditTrail
+    sealer: AuditSealer
     licences: e_license.LicenceService
     seals: e_seal.SealService
     payments: payments.PaymentService

@@ -28,8 +28,11 @@ from gateway.api.v1 import (
     refunds,
     seal_acts,
     staff,
+    staff_accounts,
+    staff_audit,
     staff_payments,
     staff_recon,
+    staff_session,
     uploads,
     verification,
 )
@@ -57,6 +60,9 @@ _ROUTERS: Final = (
     public_verification.router,
     events.router,
     event_stream.router,
+    staff_session.router,
+    staff_accounts.router,
+    staff_audit.router,
     staff.router,
     staff_payments.router,
     staff_recon.router,
@@ -110,4 +116,5 @@ def create_app(container: Container) -> ASGIApp:
         deadline_seconds=server.deadline_seconds,
         longer=dict.fromkeys(uploads.PATHS, server.upload_deadline_seconds),
         metrics=container.metrics,
+        proxies=server.trusted_proxies,
     )

@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     SecretStr,
     StringConstraints,
     ValidationError,
@@ -23,6 +24,7 @@ import identity
 import payments
 from e_license import LicenceOptions
 from e_seal import SealOptions
+from identity import StaffOptions
 
 CONFIG_VARIABLE: Final = "ONEWINDOW_CONFIG"
 _PREFIX: Final = "ONEWINDOW__"
@@ -56,6 +58,8 @@ class ServerSettings(_Section):
     """Address under which browsers reach this gateway."""
     environment: Environment = Environment.DEMO
     debug: bool = False
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    """Addresses of the proxies in front; what they say about a client is believed, nobody else."""
     deadline_seconds: Annotated[float, Field(gt=0, le=120)] = 20
     """Time that one request may take in all, upstream calls included."""
     upload_deadline_seconds: Annotated[float, Field(gt=0, le=600)] = 120
@@ -96,6 +100,16 @@ class AdapterSettings(_Section):
     """True when the other side is a simulator; production refuses it."""
     options: dict[str, Any] = {}
     secrets: dict[str, SecretStr] = {}
+
+
+class AuditSettings(_Section):
+    """The audit trail (审计)."""
+
+    signing_key_file: Path | None = None
+    """SM2 private key (PEM) that signs checkpoints; None derives one from ``keys.index``, which
+    production refuses.
+    """
+    checkpoint_seconds: Annotated[int, Field(ge=1, le=86_400)] = 600
 
 
 class WorkerSettings(_Section):
@@ -139,6 +153,8 @@ class Settings(BaseSettings):
     keys: KeySettings
     identity: identity.Options
     licence: LicenceOptions = LicenceOptions()
+    staff: StaffOptions = StaffOptions()
+    audit: AuditSettings = AuditSettings()
     seal: SealOptions
     payments: payments.PaymentOptions
     adapters: dict[str, AdapterSettings] = {}
@@ -156,6 +172,10 @@ class Settings(BaseSettings):
             raise ValueError("production refuses the sandbox section")
         if not self.server.public_url.startswith("https://"):
             raise ValueError("production needs server.public_url with https")
+        if self.audit.signing_key_file is None:
+            raise ValueError("production needs audit.signing_key_file")
+        if self.staff.hash_rounds < StaffOptions().hash_rounds:
+            raise ValueError("production refuses cheap password hashes (staff.hash_rounds)")
         for name, adapter in self.adapters.items():
             _require_real(name, adapter)
         for name, key in {**self.keys.ring, "index": self.keys.index}.items():

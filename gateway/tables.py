@@ -7,6 +7,7 @@ import gateway.cases.tables
 import gateway.catalog.tables  # noqa: F401 - the import is the effect
 import identity.clients.tables
 import identity.oauth.tables
+import identity.staff.tables
 import identity.tables  # noqa: F401 - the import is the effect
 import kernel.db.tables  # noqa: F401 - the import is the effect
 import payments.reconciliation.tables

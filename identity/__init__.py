@@ -35,7 +35,6 @@ from identity.errors import (
     OrgNotYours,
     ProfileIncomplete,
     ReturnAddressNotRegistered,
-    StaffUnknown,
     TicketExpired,
     TicketReplayed,
     UnknownPortal,
@@ -75,13 +74,41 @@ from identity.oauth.states import GRANT
 from identity.opening import IdentityKeys
 from identity.options import Options, PortalClient
 from identity.ports import PORT_VERSION, IdentityProvider
-from identity.service import STAFF_PREFIX, TOKEN_PREFIX, IdentityService
+from identity.service import TOKEN_PREFIX, IdentityService
+from identity.staff import StaffServices
+from identity.staff.accounts import FIRST_ADMINS, STAFF_PREFIX
+from identity.staff.errors import AccountUnknown as StaffUnknown
+from identity.staff.errors import (
+    AlreadyBootstrapped,
+    GrantTampered,
+    PasswordChangeNeeded,
+    TwoPeopleNeeded,
+)
+from identity.staff.grants import ASKERS
+from identity.staff.ground import staff_actor
+from identity.staff.model import (
+    BUSINESS_ROLES,
+    Account,
+    Activation,
+    FactorMethod,
+    Grant,
+    Identified,
+    RequestAct,
+    RequestState,
+    RoleRequest,
+    StaffKind,
+    StaffSession,
+)
+from identity.staff.options import StaffOptions
 from identity.states import LOGIN, SESSION
 from identity.subjects import PairwiseSubjects
 from identity.upstream import Assurance, Capability, LoginAttempt, OrgAccount, OrgPage
 
 __all__ = [
+    "ASKERS",
+    "BUSINESS_ROLES",
     "FACTOR_PORT_VERSION",
+    "FIRST_ADMINS",
     "GRANT",
     "LOGIN",
     "LOGOUT_TASK",
@@ -94,7 +121,10 @@ __all__ = [
     "TOKEN_PREFIX",
     "Aal",
     "Access",
+    "Account",
     "ActingRole",
+    "Activation",
+    "AlreadyBootstrapped",
     "Assurance",
     "Authenticated",
     "AuthorizationServer",
@@ -110,13 +140,17 @@ __all__ = [
     "ClientUnknown",
     "CodeInvalid",
     "CryptoProfile",
+    "FactorMethod",
     "FactorNotStarted",
     "FactorResult",
     "FactorStarted",
     "FactorState",
     "FactorSubject",
+    "Grant",
+    "GrantTampered",
     "Ial",
     "IdType",
+    "Identified",
     "IdentityKeys",
     "IdentityProvider",
     "IdentityService",
@@ -141,22 +175,32 @@ __all__ = [
     "OrgNotYours",
     "OrgPage",
     "PairwiseSubjects",
+    "PasswordChangeNeeded",
     "Person",
     "PortalClient",
     "PortalKind",
     "Principal",
     "ProfileIncomplete",
     "RateClass",
+    "RequestAct",
+    "RequestState",
     "ReturnAddressNotRegistered",
+    "RoleRequest",
     "SecondFactor",
+    "StaffKind",
     "StaffMember",
+    "StaffOptions",
     "StaffRole",
+    "StaffServices",
+    "StaffSession",
     "StaffUnknown",
     "TicketExpired",
     "TicketReplayed",
     "TokenRefused",
     "TooManyKeys",
+    "TwoPeopleNeeded",
     "UnknownPortal",
     "UnknownProvider",
     "UserType",
+    "staff_actor",
 ]

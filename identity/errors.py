@@ -182,16 +182,6 @@ class CodeInvalid(Unauthenticated):
     )
 
 
-class StaffUnknown(NotFound):
-    """There is no such member of staff, or not any more."""
-
-    code = "staff_unknown"
-    title = Text("没有此工作人员", "Unknown member of staff")
-    clerk = Text(
-        "没有此工作人员或已停用，请核对工号。", "No such active member of staff; check the id."
-    )
-
-
 class NotOffered(Conflict):
     """The identity system cannot do this at all; ``capability`` names what."""
 

@@ -101,6 +101,12 @@ class StaffRole(StrEnum):
     """审计人员."""
     FINANCE = "FINANCE"
     """财务人员."""
+    SYSTEM_ADMIN = "SYSTEM_ADMIN"
+    """系统管理员: accounts and configuration, no roles."""
+    SECURITY_ADMIN = "SECURITY_ADMIN"
+    """安全管理员: roles and unlocking, no accounts and no business data."""
+    AUDIT_ADMIN = "AUDIT_ADMIN"
+    """安全审计员: the audit trail and nothing else."""
 
 
 class LoginState(StrEnum):

@@ -14,8 +14,6 @@ from identity.model import (
     LoginState,
     Profile,
     Session,
-    StaffMember,
-    StaffToken,
     UpstreamSession,
     UserType,
 )
@@ -157,26 +155,4 @@ class Repository(Protocol):
         """Empty sessions that are over, delete what is older than ``old_before``; return the rows
         touched.
         """
-        ...
-
-    async def ensure_staff(self, work: Work, member: StaffMember, at: datetime) -> None:
-        """Store a member of staff, or bring the stored one up to date."""
-        ...
-
-    async def staff(self, work: Work, staff_id: str) -> StaffMember | None:
-        """Return a member of staff."""
-        ...
-
-    async def add_staff_token(self, work: Work, token: StaffToken) -> None:
-        """Store an issued token of a member of staff."""
-        ...
-
-    async def staff_by_token(
-        self, work: Work, token_hash: str
-    ) -> tuple[StaffMember, StaffToken] | None:
-        """Return a hashed token of staff and its owner."""
-        ...
-
-    async def revoke_staff(self, work: Work, staff_id: str, at: datetime) -> int:
-        """Revoke every token of a member of staff; return how many were valid."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Row, and_, delete, insert, or_, select, update
 
@@ -12,17 +12,12 @@ from identity.model import (
     LoginState,
     Session,
     SessionState,
-    StaffMember,
-    StaffRole,
-    StaffToken,
     UserType,
 )
-from identity.tables import logins, sessions, staff, staff_tokens, subjects, tickets
+from identity.tables import logins, sessions, subjects, tickets
 from kernel.db.base import upsert
 from kernel.db.work import connection
 from kernel.work import Work
-
-_STAFF: Final = (staff.c.id, staff.c.name, staff.c.role, staff.c.department, staff.c.region)
 
 
 class SqlRepository:
@@ -150,74 +145,11 @@ class SqlRepository:
             (sessions, sessions.c.id, sessions.c.created_at),
             (logins, logins.c.id, logins.c.created_at),
             (tickets, tickets.c.ticket_mac, tickets.c.used_at),
-            (staff_tokens, staff_tokens.c.token_hash, staff_tokens.c.expires_at),
         ):
             old = select(key).where(at < old_before).limit(limit)
             deleted = await conn.execute(delete(table).where(key.in_(old), at < old_before))
             touched += deleted.rowcount
         return touched
-
-    async def ensure_staff(self, work: Work, member: StaffMember, at: datetime) -> None:
-        conn = connection(work)
-        changing = {
-            "name": member.name,
-            "role": member.role,
-            "department": member.department,
-            "region": member.region,
-            "active": member.active,
-            "updated_at": at,
-        }
-        await conn.execute(
-            upsert(conn, staff)
-            .values(id=member.id, created_at=at, **changing)
-            .on_conflict_do_update(index_elements=["id"], set_=changing)
-        )
-
-    async def staff(self, work: Work, staff_id: str) -> StaffMember | None:
-        found = await connection(work).execute(
-            select(*_STAFF, staff.c.active).where(staff.c.id == staff_id)
-        )
-        row = found.first()
-        return None if row is None else _member(row)
-
-    async def add_staff_token(self, work: Work, token: StaffToken) -> None:
-        await connection(work).execute(insert(staff_tokens).values(**vars(token)))
-
-    async def staff_by_token(
-        self, work: Work, token_hash: str
-    ) -> tuple[StaffMember, StaffToken] | None:
-        found = await connection(work).execute(
-            select(
-                *_STAFF,
-                staff.c.active,
-                staff_tokens.c.token_hash,
-                staff_tokens.c.staff_id,
-                staff_tokens.c.created_at,
-                staff_tokens.c.expires_at,
-                staff_tokens.c.revoked_at,
-            )
-            .join(staff, staff.c.id == staff_tokens.c.staff_id)
-            .where(staff_tokens.c.token_hash == token_hash)
-        )
-        row = found.first()
-        if row is None:
-            return None
-        token = StaffToken(
-            row.token_hash, row.staff_id, row.created_at, row.expires_at, row.revoked_at
-        )
-        return _member(row), token
-
-    async def revoke_staff(self, work: Work, staff_id: str, at: datetime) -> int:
-        changed = await connection(work).execute(
-            update(staff_tokens)
-            .where(
-                staff_tokens.c.staff_id == staff_id,
-                staff_tokens.c.revoked_at.is_(None),
-                staff_tokens.c.expires_at > at,
-            )
-            .values(revoked_at=at)
-        )
-        return changed.rowcount
 
 
 def _login(row: Row[*tuple[Any, ...]]) -> Login:
@@ -231,9 +163,3 @@ def _session(row: Row[*tuple[Any, ...]]) -> Session:
     values = row._asdict()
     values["status"] = SessionState(values["status"])
     return Session(**values)
-
-
-def _member(row: Row[*tuple[Any, ...]]) -> StaffMember:
-    return StaffMember(
-        row.id, row.name, StaffRole(row.role), row.department, row.region, row.active
-    )

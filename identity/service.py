@@ -26,7 +26,6 @@ from kernel.ids import IdSource
 from kernel.work import Move, Work, WorkSource
 
 TOKEN_PREFIX: Final = "sdat_"
-STAFF_PREFIX: Final = "sdst_"
 _SWEEP_ROWS: Final = 500
 
 
@@ -269,49 +268,6 @@ class IdentityService:
                 old_before=now - timedelta(days=self._options.keep_days),
                 limit=_SWEEP_ROWS,
             )
-
-    async def ensure_staff(self, member: model.StaffMember) -> None:
-        """Store a member of staff or bring the stored one up to date; doing it again changes
-        nothing.
-        """
-        async with self._works.begin() as work:
-            await self._rows.ensure_staff(work, member, self._clock.now())
-
-    async def issue_staff_token(self, staff_id: str, ttl: timedelta) -> str:
-        """Return a new token of an active member of staff, at most ``staff_seconds`` long. Raises
-        StaffUnknown.
-        """
-        now = self._clock.now()
-        life = min(ttl, timedelta(seconds=self._options.staff_seconds))
-        token = self._ids.secret(STAFF_PREFIX)
-        async with self._works.begin() as work:
-            member = await self._rows.staff(work, staff_id)
-            if member is None or not member.active:
-                raise errors.StaffUnknown
-            await self._rows.add_staff_token(
-                work, model.StaffToken(codec.hashed(token), staff_id, now, now + life)
-            )
-        return token
-
-    async def authenticate_staff(self, token: str) -> model.StaffMember:
-        """Return the active member of staff who holds this token; raise
-        Unauthenticated otherwise.
-        """
-        token_hash = codec.token_hash(token, STAFF_PREFIX)
-        async with self._works.read() as work:
-            found = await self._rows.staff_by_token(work, token_hash)
-        if found is None:
-            raise Unauthenticated("unknown token of staff")
-        member, issued = found
-        over = issued.revoked_at is not None or self._clock.now() >= issued.expires_at
-        if over or not member.active:
-            raise Unauthenticated("the token of staff is not valid any more")
-        return member
-
-    async def revoke_staff(self, staff_id: str) -> int:
-        """Revoke every token of a member of staff; return how many were valid."""
-        async with self._works.begin() as work:
-            return await self._rows.revoke_staff(work, staff_id, self._clock.now())
 
     def _portal(self, client_id: str) -> PortalClient:
         portal = self._portals.get(client_id)

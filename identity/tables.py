@@ -1,10 +1,10 @@
-"""The tables of identity: logins under way, used tickets, subjects, sessions and staff."""
+"""The tables of identity: logins under way, used tickets, subjects and sessions."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, LargeBinary, Table, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, Table, UniqueConstraint
 
 from kernel.db.base import UtcDateTime, metadata, text
 
@@ -70,30 +70,4 @@ sessions: Final = Table(
     UniqueConstraint("token_hash"),
     Index(None, "sub"),
     Index(None, "created_at"),
-)
-
-staff: Final = Table(
-    "identity_staff",
-    metadata,
-    Column("id", text(64), primary_key=True),
-    Column("name", text(80), nullable=False),
-    Column("role", text(16), nullable=False),
-    Column("department", text(18), nullable=False),
-    Column("region", text(6), nullable=False),
-    Column("active", Boolean, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
-    Index(None, "department"),
-)
-
-staff_tokens: Final = Table(
-    "identity_staff_token",
-    metadata,
-    Column("token_hash", text(64), primary_key=True),
-    Column("staff_id", text(64), ForeignKey(staff.c.id), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("expires_at", UtcDateTime, nullable=False),
-    Column("revoked_at", UtcDateTime),
-    Index(None, "staff_id"),
-    Index(None, "expires_at"),
 )

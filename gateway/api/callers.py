@@ -8,21 +8,29 @@ from typing import Annotated, Final
 import structlog
 from fastapi import Depends, Request
 
+from gateway.api.noted import note_refusal
 from gateway.api.scopes import REQUIRED
 from gateway.cases.model import StaffScope
 from gateway.cases.translate import scope_of
 from gateway.container import Container
 from identity import (
+    BUSINESS_ROLES,
     STAFF_PREFIX,
     Access,
+    GrantTampered,
+    Identified,
+    PasswordChangeNeeded,
     Principal,
     StaffMember,
     StaffRole,
     TokenRefused,
+    staff_actor,
 )
-from kernel.errors import Forbidden, Text, Unauthenticated
+from kernel.errors import Conflict, Forbidden, Text, Unauthenticated
 from kernel.work import acting_for
 
+CSRF_HEADER: Final = "X-CSRF-Token"
+CAPACITY_HEADER: Final = "Onewindow-Acting-As"
 _SCHEME: Final = "bearer"
 _log = structlog.get_logger("api")
 _SCHEMES: Final = frozenset({_SCHEME, "dpop"})
@@ -40,6 +48,26 @@ class ScopeMissing(Forbidden):
 
     def __init__(self, scope: str | None) -> None:
         super().__init__("the token lacks the scope of this route", scope=scope or "none")
+
+
+_SAME_ORIGIN: Final = "same-origin"
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class CrossSite(Forbidden):
+    """A write with a session cookie does not come from a page of this gateway."""
+
+    code = "cross_site_request"
+    title = Text("跨站请求被拒绝", "Cross-site request refused")
+    clerk = Text("请求来源不可信，请从工作台页面操作。", "Work from the desk's own pages.")
+
+
+class CapacityNeeded(Conflict):
+    """The person holds several roles that would do; ``choices`` names them."""
+
+    code = "staff_capacity_needed"
+    title = Text("请选择办理身份", "Choose in which role to act")
+    clerk = Text("您有多个可用岗位，请先选择以哪个岗位办理。", "Choose one of your roles first.")
 
 
 def container_of(request: Request) -> Container:
@@ -121,22 +149,84 @@ def scope_needed(request: Request) -> str | None:
 Citizen = Annotated[Principal, Depends(citizen)]
 
 
+def sid_cookie(services: Container) -> str:
+    """Return the name of the session cookie of staff.
+
+    The __Host- prefix demands Secure, which only a demonstration over plain HTTP cannot have.
+    """
+    secure = services.settings.server.public_url.startswith("https://")
+    return "__Host-sid" if secure else "onewindow-sid"
+
+
+def require_same_site(request: Request) -> None:
+    """Raise CrossSite when a browser says that a page of somebody else sent this request."""
+    if request.headers.get("sec-fetch-site", _SAME_ORIGIN) != _SAME_ORIGIN:
+        raise CrossSite("Sec-Fetch-Site is not same-origin")
+
+
+async def identified(request: Request, services: Services) -> Identified:
+    """Return the member of staff who calls, by session cookie or API token, in all its roles.
+
+    A write with a cookie also needs the session's CSRF token. Raises Unauthenticated, CrossSite.
+    """
+    try:
+        if "authorization" in request.headers:
+            token = bearer(request)
+            if not token.startswith(STAFF_PREFIX):
+                raise Unauthenticated("this is not a token of staff")
+            return await services.staff.accounts.identify_token(token)
+        sid = request.cookies.get(sid_cookie(services), "")
+        who = await services.staff.sessions.identify(sid)
+    except GrantTampered:
+        await note_refusal(services, "unknown", "staff.request", GrantTampered.code)
+        raise
+    if request.method not in _SAFE:
+        require_same_site(request)
+        given = request.headers.get(CSRF_HEADER, "")
+        if not services.staff.sessions.is_csrf_token(sid, given):
+            raise CrossSite(f"the header {CSRF_HEADER} is missing or wrong")
+    return who
+
+
+Somebody = Annotated[Identified, Depends(identified)]
+
+
 def staff(*roles: StaffRole) -> Callable[[Request, Services], Awaitable[StaffMember]]:
-    """Return a dependency for staff of these roles; it raises Unauthenticated or Forbidden."""
+    """Return a dependency for staff of these roles.
+
+    It raises Unauthenticated, PasswordChangeNeeded, Forbidden (which is noted in the audit trail),
+    or CapacityNeeded when several roles would do and the caller did not choose.
+    """
 
     async def find(request: Request, services: Services) -> StaffMember:
-        token = bearer(request)
-        if not token.startswith(STAFF_PREFIX):
-            raise Unauthenticated("this is not a token of staff")
-        member = await services.identity.authenticate_staff(token)
-        if member.role not in roles:
+        who = await identified(request, services)
+        if who.password_due:
+            raise PasswordChangeNeeded
+        fitting = [member for member in who.members if member.role in roles]
+        if not fitting:
+            route = f"{request.method} {getattr(request.scope.get('route'), 'path', '')}"
+            await note_refusal(services, staff_actor(who.account.id), "staff.request", route)
             raise Forbidden("the role does not permit this", roles=[str(role) for role in roles])
-        return member
+        return _chosen(fitting, request.headers.get(CAPACITY_HEADER))
 
     return find
 
 
-AnyStaff = Annotated[StaffMember, Depends(staff(*StaffRole))]
+def capacity_key(member: StaffMember) -> str:
+    """Return how a caller names one of its roles: ``ROLE:department:region``."""
+    return f"{member.role.value}:{member.department}:{member.region}"
+
+
+def _chosen(fitting: list[StaffMember], wanted: str | None) -> StaffMember:
+    keys = {capacity_key(member): member for member in fitting}
+    if wanted is not None and wanted in keys:
+        return keys[wanted]
+    if wanted is None and len(fitting) == 1:
+        return fitting[0]
+    raise CapacityNeeded(f"choose one with the header {CAPACITY_HEADER}", choices=sorted(keys))
+
+
+AnyStaff = Annotated[StaffMember, Depends(staff(*BUSINESS_ROLES))]
 Clerk = Annotated[StaffMember, Depends(staff(StaffRole.CLERK))]
 Reviewer = Annotated[StaffMember, Depends(staff(StaffRole.DEPARTMENT))]
 Approver = Annotated[StaffMember, Depends(staff(StaffRole.APPROVER))]

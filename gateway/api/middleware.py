@@ -11,9 +11,11 @@ from typing import Final
 
 import structlog
 from prometheus_client import CollectorRegistry, Histogram
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.api.peer import Networks, client_address
 from gateway.api.problems import (
     MEDIA_TYPE,
     BodyTooLarge,
@@ -23,11 +25,14 @@ from gateway.api.problems import (
     problem,
     render,
 )
+from kernel.audit import circumstances
 from kernel.clock import Clock
+from kernel.crypto import sm3
 from kernel.ids import IdSource
 
 _log = structlog.get_logger("access")
 _TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_AGENT_DIGITS: Final = 16
 _METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SAFE_HEADERS: Final = (
@@ -53,6 +58,7 @@ class Surroundings:
         deadline_seconds: float,
         longer: Mapping[str, float],
         metrics: CollectorRegistry,
+        proxies: Networks = (),
     ) -> None:
         self._app = app
         self._clock = clock
@@ -61,6 +67,7 @@ class Surroundings:
         self._deadline = deadline
         self._seconds = deadline_seconds
         self._longer = longer
+        self._proxies = proxies
         self._timing = Histogram(
             "onewindow_http_request_seconds",
             "Time to answer a request, by route and status class",
@@ -76,6 +83,7 @@ class Surroundings:
         trace_id = self._trace(scope)
         scope["trace_id"] = trace_id
         mark = self._trace_id.set(trace_id)
+        told = circumstances.set(self._circumstances(scope, trace_id))
         started = self._clock.monotonic()
         answer = _Answer(scope, send, trace_id)
         try:
@@ -86,6 +94,7 @@ class Surroundings:
                 finally:
                     self._note(scope, answer.status, self._clock.monotonic() - started)
         finally:
+            circumstances.reset(told)
             self._trace_id.reset(mark)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,6 +107,15 @@ class Surroundings:
             await self._app(scope, receive, send)
             return
         await refusal(scope, receive, send)
+
+    def _circumstances(self, scope: Scope, trace_id: str) -> dict[str, str]:
+        """Return what the audit trail says about a request, beside the act itself."""
+        agent = Headers(scope=scope).get("user-agent", "")
+        return {
+            "src_ip": client_address(scope, self._proxies),
+            "ua_hash": sm3.digest(agent.encode()).hex()[:_AGENT_DIGITS],
+            "trace_id": trace_id,
+        }
 
     def _trace(self, scope: Scope) -> str:
         for name, value in scope["headers"]:

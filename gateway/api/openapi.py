@@ -29,6 +29,9 @@ _WITHOUT_KEY: Final = frozenset(
     {
         *("/v1/auth/token", "/v1/auth/logout", "/v1/prechecks"),
         *("/v1/documents:verify", *_STRANGERS),
+        *("/v1/staff/session", "/v1/staff/session/password", "/v1/staff/session/factor"),
+        "/v1/staff/password",
+        *("/v1/staff/sessions/{session_id}", "/v1/staff/accounts/{staff_id}/activation"),
     }
 )
 _WITHOUT_TOKEN: Final = frozenset(
@@ -37,6 +40,8 @@ _WITHOUT_TOKEN: Final = frozenset(
         "/v1/auth/token",
         "/v1/items",
         "/v1/items/{item_code}",
+        "/v1/staff/session/password",
+        "/v1/staff/session/factor",
         "/v1/public/documents/{number}",
         *_STRANGERS,
     }
@@ -64,7 +69,10 @@ def _document(app: FastAPI) -> dict[str, Any]:
     )
     schemas: dict[str, Any] = found.setdefault("components", {}).setdefault("schemas", {})
     _add(schemas, Problem)
-    found["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+    found["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "session": {"type": "apiKey", "in": "cookie", "name": "__Host-sid"},
+    }
     for context in iter_route_contexts(app.routes):
         route = context.original_route
         if isinstance(route, APIRoute) and route.include_in_schema:
@@ -99,6 +107,8 @@ def _complete(
         operation.setdefault("parameters", []).append(_KEY)
     if route.path_format.startswith("/v1/") and route.path_format not in _WITHOUT_TOKEN:
         operation["security"] = [{"bearer": []}]
+        if route.path_format.startswith("/v1/staff/"):
+            operation["security"].append({"session": []})
 
 
 def _add(schemas: dict[str, Any], model: type[BaseModel]) -> None:

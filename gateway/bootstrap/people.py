@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.bootstrap.ground import Ground
+from gateway.bootstrap.staffing import staff_of
 from gateway.bootstrap.upstreams import of_port
 from identity.clients.repository import SqlClientRows
 from identity.clients.service import ClientRegistry
@@ -54,4 +55,5 @@ def people_of(ground: Ground) -> dict[str, Any]:
         "subjects": subjects,
         "clients": clients,
         "oauth": oauth,
+        **staff_of(ground),
     }

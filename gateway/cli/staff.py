@@ -1,4 +1,4 @@
-"""onewindow staff: register a member of staff and issue a token (工作人员)."""
+"""onewindow staff: the first administrators, once, and API tokens of members (工作人员)."""
 
 from __future__ import annotations
 
@@ -9,30 +9,52 @@ import typer
 
 from gateway.cli.shared import Config, fail, with_container
 from gateway.container import Container
-from identity import StaffMember, StaffRole
+from identity import Activation
+from kernel.clock import beijing
 from kernel.errors import Failure
 
 app = typer.Typer(help="工作人员。 Members of staff.", no_args_is_help=True)
 
+StaffId = Annotated[str, typer.Argument(help="工号。 The member's id.")]
 
-@app.command("issue")
-def issue(
-    staff_id: Annotated[str, typer.Argument(help="工号。 The member's id.")],
-    name: Annotated[str, typer.Option(help="姓名。 Name.")],
-    role: Annotated[StaffRole, typer.Option(help="岗位。 Role.")],
-    department: Annotated[str, typer.Option(help="部门统一社会信用代码。 Department's USCC.")],
-    region: Annotated[str, typer.Option(help="六位行政区划代码。 Six-digit division code.")],
-    hours: Annotated[int, typer.Option(help="有效小时数。 Hours of validity.")] = 8,
+
+@app.command("bootstrap")
+def bootstrap(config: Config = None) -> None:
+    """建立首批三名管理员，仅可执行一次。 Make the first three administrators, once."""
+
+    async def act(container: Container) -> list[Activation]:
+        return list(await container.staff.accounts.bootstrap())
+
+    try:
+        for made in with_container(config, "onewindow staff", act):
+            ends = beijing(made.expires_at).isoformat(timespec="minutes")
+            typer.echo(f"{made.staff_id}\t{made.password}\t{ends}")
+    except Failure as exc:
+        fail(f"{exc.title.zh} / {exc.title.en}")
+
+
+@app.command("token")
+def token(
+    staff_id: StaffId,
+    hours: Annotated[int, typer.Option(help="有效小时数。 Hours of validity.", min=1)] = 8,
     config: Config = None,
 ) -> None:
-    """登记工作人员并签发令牌（只显示一次）。 Register staff and show a new token, once."""
-    member = StaffMember(staff_id, name, role, department, region)
+    """为已授权人员签发接口令牌（只显示一次）。 Show a new API token of a member, once."""
 
     async def act(container: Container) -> str:
-        await container.identity.ensure_staff(member)
-        return await container.identity.issue_staff_token(staff_id, timedelta(hours=hours))
+        return await container.staff.accounts.issue_token(staff_id, timedelta(hours=hours))
 
     try:
         typer.echo(with_container(config, "onewindow staff", act))
-    except (Failure, ValueError) as exc:
-        fail(str(exc))
+    except Failure as exc:
+        fail(f"{exc.title.zh} / {exc.title.en}")
+
+
+@app.command("revoke")
+def revoke(staff_id: StaffId, config: Config = None) -> None:
+    """吊销人员的全部接口令牌。 Revoke every API token of a member."""
+
+    async def act(container: Container) -> int:
+        return await container.staff.accounts.revoke_tokens(staff_id)
+
+    typer.echo(with_container(config, "onewindow staff", act))

@@ -11,6 +11,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from gateway.container import Container
+from gateway.worker.auditing import follow_audit
 from gateway.worker.steps import register
 from kernel.db.task_kinds import TaskRegistry
 from kernel.db.tasks import Outcome, TaskEngine
@@ -102,6 +103,8 @@ async def run_worker(
         await stack.enter_async_context(listening_for_pushes(container, "worker"))
         following = asyncio.create_task(metrics.follow(engine))
         stack.callback(following.cancel)
+        sealing = asyncio.create_task(follow_audit(container))
+        stack.callback(sealing.cancel)
         _log.info("worker_started", kinds=len(registry.kinds))
         await engine.run_forever(stop)
     _log.info("worker_stopped")

@@ -203,6 +203,9 @@ def _forget_logins(services: Container) -> Act:
     async def act(_run: Run) -> None:
         while await services.identity.sweep():
             pass
+        keep = timedelta(days=services.settings.identity.keep_days)
+        while await services.staff.accounts.sweep(keep):
+            pass
 
     return act
 

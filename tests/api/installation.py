@@ -28,6 +28,11 @@ class TravelClock:
 
 def settings_for(town: Town, database_url: str) -> Settings:
     """Return settings as the demonstration makes them."""
+    return Settings(**document_for(town, database_url))
+
+
+def document_for(town: Town, database_url: str) -> dict[str, Any]:
+    """Return the settings as a file would hold them, with cheap password hashes."""
     options = {name: dict(one.options) for name, one in town.given.items()}
     options["cnnontax_tcp"] |= {"listen_host": HOST, "listen_port": town.push_port}
     options.get("sd_seal", {}).pop("trust_anchors_pem", None)
@@ -41,13 +46,13 @@ def settings_for(town: Town, database_url: str) -> Settings:
         "kind": "WEB",
         "return_to": [f"{town.gateway_url}/portal/"],
     }
-    document: dict[str, Any] = {
+    return {
         "server": {"host": HOST, "port": town.gateway_port, "public_url": town.gateway_url},
         "database": {"url": database_url, "durable": False, "pool_size": 8},
         "keys": {"active": "k1", "ring": {"k1": "5a" * 32}, "index": "a5" * 32},
         "identity": {"callback_base": f"{town.gateway_url}/auth/cb", "portals": [portal]},
+        "staff": {"hash_rounds": 1, "certificate_header": "x-client-cert-sha256"},
         "seal": {"upstream": "sd_seal", "trust_anchors_file": str(town.trust_anchors)},
         "payments": {"upstream": "cnnontax_tcp"},
         "adapters": adapters,
     }
-    return Settings(**document)

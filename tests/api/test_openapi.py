@@ -20,9 +20,13 @@ WRITES = {"put", "post", "delete", "patch"}
 KEYLESS = {"/v1/auth/token", "/v1/auth/logout", "/v1/prechecks"}
 KEYLESS |= {"/v1/documents:verify", "/v1/public/bills:lookup"}
 KEYLESS |= {"/v1/public/documents:verify", "/v1/public/documents:preview"}
+KEYLESS |= {"/v1/staff/session", "/v1/staff/session/password", "/v1/staff/session/factor"}
+KEYLESS |= {"/v1/staff/password", "/v1/staff/sessions/{session_id}"}
+KEYLESS |= {"/v1/staff/accounts/{staff_id}/activation"}
 """Writes that may be repeated without a key: they create nothing."""
 BODYLESS = {"submit", "withdraw", "discard", "collect", "payments", "logout"}
 BODYLESS |= {"receive", "accept", "take", "void", "confirm", "approve", "fetch"}
+BODYLESS |= {"session", "{session_id}", "activation", "close", "unlock", "refuse"}
 
 Operation = tuple[str, str, dict[str, Any]]
 

@@ -122,8 +122,8 @@ class World:
         """Register a member of staff and return it with its token."""
         number = f"{role.value.lower()}-{department[-6:].lower()}-{region}"
         member = StaffMember(number, "测试员", role, department, region)
-        await self.container.identity.ensure_staff(member)
-        issue = self.container.identity.issue_staff_token
+        await self.container.staff.accounts.provision(member)
+        issue = self.container.staff.accounts.issue_token
         token = await issue(member.id, timedelta(hours=hours))
         self.secrets.add(token)
         return Caller(self, token)

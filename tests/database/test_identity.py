@@ -1,21 +1,18 @@
-"""Identity on both databases: a whole login, races for one ticket and one code, sweeping, staff."""
+"""Identity on both databases: a whole login, races for one ticket and one code and sweeping."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, insert, select
 
-from identity import CodeInvalid, StaffMember, StaffRole, TicketReplayed, UserType
+from identity import CodeInvalid, TicketReplayed, UserType
 from identity.model import LoginState, SessionState
 from identity.repository import SqlRepository
 from identity.tables import (
     logins,
     sessions,
-    staff,
-    staff_tokens,
     subjects,
     tickets,
 )
@@ -23,8 +20,6 @@ from kernel.db.tables import events, history
 from kernel.db.work import connection
 from kernel.errors import Unauthenticated
 from tests.unit.identity.fakes import ID_NUMBER, OPTIONS, PORTAL, VERIFIER, Desk
-
-CLERK = StaffMember("370100001", "周受理", StaffRole.CLERK, "11370100MB0000000X", "370100")
 
 
 @pytest.fixture
@@ -152,27 +147,12 @@ async def test_sweeping_empties_what_is_over_and_keeps_what_lives(desk, works):
 
 async def test_sweeping_deletes_after_the_keeping(desk, works):
     await desk.token()
-    await desk.service.ensure_staff(CLERK)
-    await desk.service.issue_staff_token(CLERK.id, timedelta(hours=1))
     desk.later(days=OPTIONS.keep_days, hours=2)
     await desk.token()
     while await desk.service.sweep():
         pass
     assert [await count(works, table) for table in (logins, sessions, tickets)] == [1, 1, 1]
-    assert await count(works, staff_tokens) == 0
     assert await count(works, subjects) == 1
-
-
-async def test_staff_are_seeded_once_and_updated(desk, works):
-    await desk.service.ensure_staff(CLERK)
-    token = await desk.service.issue_staff_token(CLERK.id, timedelta(hours=1))
-    moved = StaffMember(CLERK.id, CLERK.name, StaffRole.APPROVER, CLERK.department, CLERK.region)
-    await desk.service.ensure_staff(moved)
-    assert await desk.service.authenticate_staff(token) == moved
-    assert await count(works, staff) == 1
-    assert await desk.service.revoke_staff(CLERK.id) == 1
-    with pytest.raises(Unauthenticated):
-        await desk.service.authenticate_staff(token)
 
 
 async def test_a_failed_unit_leaves_the_ticket_unspent(desk, works):

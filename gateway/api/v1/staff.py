@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from gateway.api.body import JsonBody, Posted
 from gateway.api.callers import AnyStaff, Approver, Clerk, Reviewer, Services, scope
+from gateway.api.noted import note
 from gateway.api.once import Answer, once
 from gateway.api.v1.items import Cursor, Limit
 from gateway.api.v1.shapes import PageView
@@ -19,6 +20,8 @@ from identity import StaffMember
 from kernel.paging import DEFAULT_PAGE
 
 router = APIRouter(prefix="/v1/staff", tags=["staff 工作台"])
+
+_CASE_FIELDS: Final = ("applicant", "form", "materials")
 
 Reason = Annotated[str, Field(max_length=1000)]
 
@@ -47,13 +50,21 @@ async def worklist(
 @router.get("/cases/{case_id}")
 async def read_case(services: Services, member: AnyStaff, case_id: str) -> CaseView:
     """Read a case of the caller's region or department; any other does not exist (404)."""
-    return CaseView.of(await services.desk.get(case_id, scope(member)))
+    async with services.works.begin() as work:
+        case = await services.desk.get(case_id, scope(member))
+        await note(services, work, member, "case.read", reference=case_id, fields=_CASE_FIELDS)
+    return CaseView.of(case)
 
 
 @router.get("/cases/{case_id}/materials/{code}/content", response_class=Response)
 async def read_material(services: Services, member: AnyStaff, case_id: str, code: str) -> Response:
     """Download an uploaded material."""
-    media_type, content = await services.materials.content(case_id, scope(member), code)
+    async with services.works.begin() as work:
+        # Noted before the file is opened: a reader who is not noted sees nothing.
+        await note(
+            services, work, member, "material.read", reference=case_id, about=("material", code)
+        )
+        media_type, content = await services.materials.content(case_id, scope(member), code)
     headers = {"Content-Disposition": "attachment"}
     return Response(content, headers=headers, media_type=media_type)
 

@@ -20,12 +20,12 @@ from e_seal import (
 from gateway.api.callers import Services, bearer, citizen, staff
 from gateway.api.v1.shapes import shown
 from gateway.api.v1.uploads import FILE_BODY, MAX_DOCUMENT, uploaded
-from identity import STAFF_PREFIX, StaffRole
+from identity import BUSINESS_ROLES, STAFF_PREFIX
 from kernel.errors import Text
 
 router = APIRouter(prefix="/v1", tags=["documents 文书"])
 
-_any_staff = staff(*StaffRole)
+_any_staff = staff(*BUSINESS_ROLES)
 
 
 async def anybody(request: Request, services: Services) -> None:

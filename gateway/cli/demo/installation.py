@@ -7,6 +7,7 @@ import os
 import socket
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,10 +17,12 @@ import tomli_w
 
 from gateway.bootstrap import build, onboard, province_of, trust_file
 from gateway.catalog import seed as catalogue
+from gateway.container import Container
 from gateway.settings import BadSettings, SandboxSettings, Settings, load
-from identity import StaffMember, StaffRole
+from identity import AlreadyBootstrapped, StaffMember, StaffRole
 from kernel.clock import Clock
 from kernel.crypto import sm2
+from kernel.errors import Unauthenticated
 from kernel.ids import random_bytes
 from migrations.run import upgrade
 
@@ -113,7 +116,9 @@ async def install(folder: Path, port: int, clock: Clock) -> Installation:
     settings = load(settings_file)
     await upgrade(settings.database.url.get_secret_value())
     tokens = await _people(folder, settings)
-    if settings.sandbox is not None and not settings.sandbox.department_tokens:
+    if settings.sandbox is not None and [
+        token.get_secret_value() for token in settings.sandbox.department_tokens
+    ] != [tokens["department"]]:
         document = tomllib.loads(settings_file.read_text("utf-8"))
         document["sandbox"]["department_tokens"] = [tokens["department"]]
         _write_private(settings_file, tomli_w.dumps(document))
@@ -189,20 +194,47 @@ _STAFF: Final = {
 
 
 async def _people(folder: Path, settings: Settings) -> dict[str, str]:
-    """Seed catalogue and staff; return the staff's tokens, made on the first start only."""
+    """Seed catalogue and staff; return the staff's tokens, made anew when they are over."""
     path = folder / "staff-tokens.json"
     container = build(settings, process="onewindow demo")
     try:
         await container.catalog.take_in(catalogue.bundled())
-        for member in _STAFF.values():
-            await container.identity.ensure_staff(member)
-        if path.exists():
-            tokens: dict[str, str] = json.loads(path.read_text("utf-8"))
-            return tokens
-        validity = timedelta(hours=_STAFF_HOURS)
-        issue = container.identity.issue_staff_token
-        tokens = {name: await issue(member.id, validity) for name, member in _STAFF.items()}
+        await _accounts(folder, container)
+        tokens = await _living(_stored(path), container)
+        if not tokens:
+            validity = timedelta(hours=_STAFF_HOURS)
+            issue = container.staff.accounts.issue_token
+            tokens = {name: await issue(member.id, validity) for name, member in _STAFF.items()}
+            _write_private(path, json.dumps(tokens, indent=2))
     finally:
         await container.close()
-    _write_private(path, json.dumps(tokens, indent=2))
+    return tokens
+
+
+async def _accounts(folder: Path, container: Container) -> None:
+    """Make everybody's account, with a password for the first sign-in, on the first start only."""
+    accounts = container.staff.accounts
+    with suppress(AlreadyBootstrapped):
+        made = list(await accounts.bootstrap())
+        for member in _STAFF.values():
+            await accounts.create("system", member.id, member.name)
+            made.append(await accounts.activate("system", member.id))
+        passwords = {one.staff_id: one.password for one in made}
+        _write_private(folder / "staff-passwords.json", json.dumps(passwords, indent=2))
+    for member in _STAFF.values():
+        await accounts.provision(member)
+
+
+def _stored(path: Path) -> dict[str, str]:
+    tokens: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return tokens
+
+
+async def _living(tokens: dict[str, str], container: Container) -> dict[str, str]:
+    """Return the tokens of an earlier start; none of them when one does not hold any more."""
+    try:
+        for token in tokens.values():
+            await container.staff.accounts.identify_token(token)
+    except Unauthenticated:
+        return {}
     return tokens

@@ -21,6 +21,7 @@ def document() -> dict[str, Any]:
         "database": {"url": "postgresql+asyncpg://db.example.cn/onewindow"},
         "keys": {"active": "k1", "ring": {"k1": STRONG}, "index": STRONG[::-1]},
         "identity": {"callback_base": "https://gateway.example.cn/auth/cb"},
+        "audit": {"signing_key_file": "/etc/onewindow/audit-signing.pem"},
         "seal": {"upstream": "sd_seal"},
         "payments": {"upstream": "cnnontax_tcp"},
         "adapters": {
@@ -67,6 +68,8 @@ def test_sound_production(tmp_path: Path):
     ("data", "said"),
     [
         (changed("server", "debug", value=True), "production refuses server.debug"),
+        (changed("audit", value={}), "production needs audit.signing_key_file"),
+        (changed("staff", "hash_rounds", value=1), "refuses cheap password hashes"),
         (changed("server", "public_url", value="http://gateway.example.cn"), "https"),
         (changed("sandbox", value={"folder": "/tmp/x"}), "sandbox section"),
         (changed("adapters", "sd_jis", "sandbox", value=True), "adapters.sd_jis"),

@@ -27,8 +27,6 @@ from identity.model import (
     Profile,
     Session,
     SessionState,
-    StaffMember,
-    StaffToken,
     UpstreamSession,
     UserType,
 )
@@ -158,8 +156,6 @@ class Rows:
     tickets: dict[tuple[str, str], datetime] = field(default_factory=dict)
     subjects: dict[tuple[str, str, UserType], tuple[str, str]] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
-    staff: dict[str, StaffMember] = field(default_factory=dict)
-    tokens: dict[str, StaffToken] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
 
 
@@ -284,31 +280,6 @@ class MemoryRepository:
         self, work: Work, *, now: datetime, idle_since: datetime, old_before: datetime, limit: int
     ) -> int:
         raise NotImplementedError
-
-    async def ensure_staff(self, work: Work, member: StaffMember, at: datetime) -> None:
-        self.rows.staff[member.id] = member
-
-    async def staff(self, work: Work, staff_id: str) -> StaffMember | None:
-        return self.rows.staff.get(staff_id)
-
-    async def add_staff_token(self, work: Work, token: StaffToken) -> None:
-        self.rows.tokens[token.token_hash] = token
-
-    async def staff_by_token(
-        self, work: Work, token_hash: str
-    ) -> tuple[StaffMember, StaffToken] | None:
-        token = self.rows.tokens.get(token_hash)
-        return None if token is None else (self.rows.staff[token.staff_id], token)
-
-    async def revoke_staff(self, work: Work, staff_id: str, at: datetime) -> int:
-        valid = [
-            token
-            for token in self.rows.tokens.values()
-            if token.staff_id == staff_id and token.revoked_at is None and token.expires_at > at
-        ]
-        for token in valid:
-            self.rows.tokens[token.token_hash] = replace(token, revoked_at=at)
-        return len(valid)
 
 
 @dataclass

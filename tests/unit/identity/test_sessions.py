@@ -1,18 +1,13 @@
-"""Sessions and tokens of staff: how long they live and how they end."""
+"""Sessions: how long they live and how they end."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
-from identity import StaffMember, StaffRole, StaffUnknown
 from identity.model import SessionState
 from identity.options import Options
 from kernel.errors import Unauthenticated
 from tests.unit.identity.fakes import OPTIONS, OTHER_PORTAL, Desk
-
-CLERK = StaffMember("370100001", "周受理", StaffRole.CLERK, "11370100MB0000000X", "370100")
 
 
 @pytest.fixture
@@ -132,58 +127,3 @@ async def test_the_cache_is_bounded(desk):
     for token in tokens:
         await small.authenticate(token)
     assert len(small._verified._known) == 2
-
-
-async def test_staff_sign_in_by_token(desk):
-    await desk.service.ensure_staff(CLERK)
-    await desk.service.ensure_staff(CLERK)
-    token = await desk.service.issue_staff_token(CLERK.id, timedelta(hours=1))
-    assert token.startswith("sdst_")
-    assert await desk.service.authenticate_staff(token) == CLERK
-    assert token not in repr(desk.works.rows)
-    desk.later(hours=1)
-    with pytest.raises(Unauthenticated):
-        await desk.service.authenticate_staff(token)
-
-
-async def test_a_token_of_staff_has_a_longest_life(desk):
-    await desk.service.ensure_staff(CLERK)
-    token = await desk.service.issue_staff_token(CLERK.id, timedelta(days=365))
-    desk.later(seconds=OPTIONS.staff_seconds)
-    with pytest.raises(Unauthenticated):
-        await desk.service.authenticate_staff(token)
-
-
-async def test_staff_who_left_are_nobody(desk):
-    await desk.service.ensure_staff(CLERK)
-    token = await desk.service.issue_staff_token(CLERK.id, timedelta(hours=1))
-    await desk.service.ensure_staff(
-        StaffMember(CLERK.id, CLERK.name, CLERK.role, CLERK.department, CLERK.region, active=False)
-    )
-    with pytest.raises(Unauthenticated):
-        await desk.service.authenticate_staff(token)
-    with pytest.raises(StaffUnknown):
-        await desk.service.issue_staff_token(CLERK.id, timedelta(hours=1))
-    with pytest.raises(StaffUnknown):
-        await desk.service.issue_staff_token("nobody", timedelta(hours=1))
-
-
-async def test_revoking_ends_every_token_of_staff(desk):
-    await desk.service.ensure_staff(CLERK)
-    tokens = [await desk.service.issue_staff_token(CLERK.id, timedelta(hours=1)) for _ in range(2)]
-    assert await desk.service.revoke_staff(CLERK.id) == 2
-    for token in tokens:
-        with pytest.raises(Unauthenticated):
-            await desk.service.authenticate_staff(token)
-    assert await desk.service.revoke_staff(CLERK.id) == 0
-
-
-async def test_tokens_of_citizens_and_staff_are_not_exchangeable(desk):
-    await desk.service.ensure_staff(CLERK)
-    staff = await desk.service.issue_staff_token(CLERK.id, timedelta(hours=1))
-    citizen = await desk.token()
-    await gone(desk, staff)
-    with pytest.raises(Unauthenticated):
-        await desk.service.authenticate_staff(citizen)
-    with pytest.raises(Unauthenticated):
-        await desk.service.authenticate_staff(citizen.replace("sdat_", "sdst_"))
