@@ -63,7 +63,7 @@ class UpstreamClient(Protocol):
         content: bytes | None = None,
     ) -> Answer:
         """Send one HTTP request to the configured base address and return the answer of any
-        status below 400.
+        status below 400, and of those that the operation lists in ``own_statuses``.
 
         ``url`` is a path below the adapter's base address. Redirects are not followed. An HTML page
         with a status below 300 is an error unless the manifest's operation says ``html = true``.

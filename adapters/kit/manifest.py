@@ -105,6 +105,8 @@ class Operation(_Strict):
     """Whether the capability probe may run it."""
     html: bool = False
     """Whether an HTML page is a proper answer; otherwise it is somebody's error page."""
+    own_statuses: frozenset[Annotated[int, Field(ge=400, le=499)]] = frozenset()
+    """Statuses from 400 on that the upstream explains in its body: the adapter gets the answer."""
     answer_bytes: Annotated[int, Field(ge=1_024, le=256 * 1024 * 1024)] = 8 * 1024 * 1024
     """The longest answer that is read, in bytes."""
 

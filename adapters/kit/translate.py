@@ -79,6 +79,8 @@ def require_acceptable(answer: Answer, spec: Operation, attempt: Attempt) -> Non
         if status < 300 and not spec.html and is_html(answer):
             raise breach(spec, f"HTTP {status} with an HTML page")
         return
+    if status in spec.own_statuses and not is_html(answer):
+        return
     if status in {401, 403}:
         raise UpstreamAuthFailed(f"HTTP {status}")
     attempt.hint = _retry_after(answer.headers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -30,12 +30,19 @@ SESSION_COOKIE: Final = "SIMSESSION"
 
 @dataclass(frozen=True)
 class Names:
-    """How a dialect calls the parameters of its login page; the first of each is written."""
+    """How a dialect calls the parameters of its login page; the first of each is written.
+
+    ``only_app`` and ``only_type`` stand for parameters that the dialect does not have; ``also``
+    comes back besides the ticket.
+    """
 
     app: tuple[str, ...]
     back: tuple[str, ...]
     user_type: tuple[str, ...]
     ticket: str
+    only_app: str = ""
+    only_type: str = ""
+    also: Mapping[str, str] = field(default_factory=dict)
 
 
 def register(store: Store, app: str, secrets: Mapping[str, str], back_url: str) -> dict[str, str]:
@@ -60,12 +67,18 @@ class LoginPages:
         page = files(__package__).joinpath("login_page.html").read_text("utf-8")
         self._page = Template(page)
 
-    def routes(self, login: str, logout: str | None) -> list[Route]:
-        """Return the routes of the pages at these paths, and of the knobs."""
+    def page_routes(self, login: str) -> list[Route]:
+        """Return the routes of the login page at this path."""
         self._login_path = login
-        routes = [
+        return [
             Route(login, self.show, methods=["GET"]),
             Route(login, self.login, methods=["POST"]),
+        ]
+
+    def routes(self, login: str, logout: str | None) -> list[Route]:
+        """Return the routes of the pages at these paths, and of the knobs."""
+        routes = [
+            *self.page_routes(login),
             Route("/sim/accounts", self.accounts, methods=["GET"]),
             Route("/sim/accounts/{uuid}", self.change, methods=["POST"]),
             Route("/sim/expire", self.expire, methods=["POST"]),
@@ -77,16 +90,11 @@ class LoginPages:
 
     async def show(self, request: Request) -> Response:
         """Show the accounts of a type of user; refuse strangers."""
-        query = request.query_params
-        app, back = _first(query, self._names.app), _first(query, self._names.back)
-        user_type = _first(query, self._names.user_type) or PERSON
+        app, back, user_type = self._asked(request.query_params)
         if (refusal := self._refusal(app, back, user_type)) is not None:
             return refusal
-        hidden = {
-            self._names.app[0]: app,
-            self._names.user_type[0]: user_type,
-            self._names.back[0]: back,
-        }
+        given = ((self._names.app, app), (self._names.user_type, user_type))
+        hidden = {names[0]: value for names, value in given if names} | {self._names.back[0]: back}
         content = self._page.substitute(
             action=escape(self._login_path),
             hidden="\n".join(
@@ -104,17 +112,20 @@ class LoginPages:
     async def login(self, request: Request) -> Response:
         """Sign an account in and send the browser back with a ticket."""
         given = await form(request)
-        app, back = _first(given, self._names.app), _first(given, self._names.back)
-        user_type = _first(given, self._names.user_type)
+        app, back, user_type = self._asked(given)
         if (refusal := self._refusal(app, back, user_type)) is not None:
             return refusal
         account = self._citizens.find(given.get("account", ""))
         if account is None or account.user_type != user_type:
             return PlainTextResponse("账号不存在", 400)
         ticket, session = self._citizens.sign_in(account, app)
-        answer = RedirectResponse(_with(back, self._names.ticket, ticket), 302)
+        answer = RedirectResponse(_with(back, self.brought(ticket, app)), 302)
         answer.set_cookie(SESSION_COOKIE, session, httponly=True, samesite="lax", path="/")
         return answer
+
+    def brought(self, ticket: str, _app: str) -> dict[str, str]:
+        """Return what the browser carries back."""
+        return {self._names.ticket: ticket, **self._names.also}
 
     async def logout(self, request: Request) -> Response:
         """End the browser's session with every token of it, and send the browser back."""
@@ -161,6 +172,12 @@ class LoginPages:
         except Refused as refused:
             return JSONResponse({"refused": refused.reason}, 409)
         return JSONResponse({"uuid": account.uuid, "title": account.title})
+
+    def _asked(self, given: Mapping[str, str]) -> tuple[str, str, str]:
+        names = self._names
+        app = _first(given, names.app) or names.only_app
+        user_type = _first(given, names.user_type) or names.only_type or PERSON
+        return app, _first(given, names.back), user_type
 
     def _refusal(self, app: str, back: str, user_type: str) -> Response | None:
         known = self._store.get("app", app)
@@ -209,7 +226,7 @@ def _choice(account: Account) -> str:
     )
 
 
-def _with(back: str, name: str, ticket: str) -> str:
+def _with(back: str, brought: Mapping[str, str]) -> str:
     parts = urlsplit(back)
-    own = urlencode({name: ticket})
+    own = urlencode(brought)
     return urlunsplit(parts._replace(query=f"{parts.query}&{own}" if parts.query else own))
