@@ -30,6 +30,7 @@ from adapters.kit.conformance.identity_hands import (
     sign_in,
 )
 from adapters.kit.conformance.world import World
+from adapters.kit.registry import BadConnection
 from identity.errors import (
     LoginCallbackInvalid,
     LoginRefused,
@@ -156,17 +157,22 @@ async def check_forged_session(world: World) -> None:
 
 
 async def check_wrong_credentials(world: World) -> None:
-    """With wrong secrets every call and the self-check say that authentication failed."""
+    """With wrong secrets every call and the self-check say that authentication failed; a key that
+    can be none is refused before any call.
+    """
     params = await sign_in(world, UserType.NATURAL_PERSON, REAL_PERSON)
-    stranger = world.registry.connect(
-        world.name,
-        world.onboarding.options,
-        {name: value[::-1] for name, value in world.onboarding.secrets.items()},
-        clock=world.clock,
-        ids=world.ids,
-        telemetry=world.telemetry,
-        mark_operations=True,
-    )
+    try:
+        stranger = world.registry.connect(
+            world.name,
+            world.onboarding.options,
+            {name: value[::-1] for name, value in world.onboarding.secrets.items()},
+            clock=world.clock,
+            ids=world.ids,
+            telemetry=world.telemetry,
+            mark_operations=True,
+        )
+    except BadConnection:
+        return
     try:
         provider: IdentityProvider = stranger.provider
         await refused(

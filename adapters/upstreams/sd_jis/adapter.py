@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar, assert_never
+from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ValidationError
@@ -21,10 +21,11 @@ from adapters.dialects.nested import Malformed, unwrap
 from adapters.kit.checks.layers import Check, Layer
 from adapters.kit.kit import Kit
 from adapters.kit.people import UnknownCode
+from adapters.kit.refusals import Meaning, refusal
 from adapters.kit.registry import BadConnection
 from adapters.kit.translate import protocol_breach
 from adapters.upstreams.sd_jis import mapping
-from adapters.upstreams.sd_jis.options import Meaning, Options
+from adapters.upstreams.sd_jis.options import Options
 from adapters.upstreams.sd_jis.wire import (
     Answer,
     CorporationList,
@@ -38,7 +39,6 @@ from identity.errors import (
     LoginCallbackInvalid,
     LoginRefused,
     NotOffered,
-    OrgNotYours,
     TicketExpired,
     TicketReplayed,
 )
@@ -46,10 +46,7 @@ from identity.model import Profile, UpstreamSession, UserType, is_ticket
 from identity.ports import IdentityProvider
 from identity.upstream import Capability, LoginAttempt, OrgPage
 from kernel.errors import (
-    UpstreamAuthFailed,
     UpstreamError,
-    UpstreamRejected,
-    UpstreamUnavailable,
 )
 
 _CODE: Final = re.compile(r"[A-Za-z0-9_.\-]{1,40}")
@@ -214,30 +211,9 @@ class Jis(IdentityProvider):
     def _require_ok(self, service: str, code: str) -> None:
         if _CODE.fullmatch(code) is None:
             raise self._breach(service, "retcode has another form")
-        # The upstream's own message is left behind: it may repeat what was sent.
-        said = f"{service}: retcode {code}"
-        match self._options.retcodes.get(code):
-            case Meaning.OK:
-                return
-            case Meaning.AUTH_FAILED:
-                raise UpstreamAuthFailed(said, upstream_code=code)
-            case Meaning.TICKET_EXPIRED | Meaning.TOKEN_EXPIRED:
-                raise TicketExpired(said, upstream_code=code)
-            case Meaning.TICKET_USED:
-                raise TicketReplayed(said, upstream_code=code)
-            case Meaning.REFUSED:
-                raise LoginRefused(said, upstream_code=code)
-            case Meaning.UNAVAILABLE:
-                raise UpstreamUnavailable(said, upstream_code=code)
-            case Meaning.ORG_NOT_YOURS:
-                raise OrgNotYours(said, upstream_code=code)
-            case Meaning.OUR_FAULT:
-                raise UpstreamRejected(said, upstream_code=code)
-            case None:
-                self._kit.unknown("retcode", code)
-                raise UpstreamRejected(said, upstream_code=code)
-            case unreachable:
-                assert_never(unreachable)
+        meaning = self._options.retcodes.get(code)
+        if meaning is not Meaning.OK:
+            raise refusal(self._kit, service, meaning, code)
 
     def _parse(self, service: str, model: type[_M], raw: object) -> _M:
         try:

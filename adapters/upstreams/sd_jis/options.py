@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from adapters.kit.refusals import Meaning
 from adapters.upstreams.sd_jis.wire import (
     INTERFACE_PATH,
     LOGIN_PATH,
@@ -17,23 +17,6 @@ from adapters.upstreams.sd_jis.wire import (
     Service,
 )
 from identity.model import Ial
-
-
-class Meaning(StrEnum):
-    """What a ``retcode`` means for us."""
-
-    OK = "OK"
-    AUTH_FAILED = "AUTH_FAILED"
-    """Our application, its password or its clock is not accepted."""
-    TICKET_EXPIRED = "TICKET_EXPIRED"
-    TICKET_USED = "TICKET_USED"
-    TOKEN_EXPIRED = "TOKEN_EXPIRED"
-    REFUSED = "REFUSED"
-    """The account may not log in, or not as this type of user."""
-    ORG_NOT_YOURS = "ORG_NOT_YOURS"
-    OUR_FAULT = "OUR_FAULT"
-    UNAVAILABLE = "UNAVAILABLE"
-
 
 RETCODES: Final[Mapping[str, Meaning]] = {
     Retcode.OK: Meaning.OK,

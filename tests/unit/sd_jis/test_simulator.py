@@ -16,9 +16,9 @@ import pytest
 from adapters.dialects.jis_cipher import decrypt_data, encrypt_data
 from adapters.kit.conformance import World, running
 from adapters.kit.conformance.identity import COMPANY, REAL_PERSON, sign_in
+from adapters.kit.refusals import Meaning
 from adapters.sandbox.citizens import TICKET_LIFE, TOKEN_LIFE, Citizens
 from adapters.sandbox.store import Store
-from adapters.upstreams.sd_jis.options import Meaning
 from adapters.upstreams.sd_jis.wire import INTERFACE_PATH, LOGIN_PATH, Retcode
 from identity.errors import NotOffered, TicketExpired
 from identity.model import UserType
@@ -257,7 +257,7 @@ async def test_an_unknown_retcode_is_counted_and_refused(world):
     with pytest.raises(UpstreamRejected) as caught:
         await world.provider.exchange({"ticket": "ST-x"}, BY_APP)
     assert caught.value.upstream_code == Retcode.TICKET_UNKNOWN
-    assert ("sd_jis", "retcode", Retcode.TICKET_UNKNOWN) in world.telemetry.unknown_codes()
+    assert ("sd_jis", "code", Retcode.TICKET_UNKNOWN) in world.telemetry.unknown_codes()
 
 
 async def test_errors_repeat_neither_tickets_nor_the_upstreams_words(world):

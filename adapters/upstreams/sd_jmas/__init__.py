@@ -1,0 +1,1 @@
+"""山东省统一身份认证 of today, the JMAS dialect."""
