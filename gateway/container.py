@@ -76,6 +76,7 @@ class Container:
     metrics: CollectorRegistry
     subjects: identity.PairwiseSubjects
     oauth: identity.AuthorizationServer
+    organisations: identity.Organisations
     identity: identity.IdentityService
     clients: ClientRegistry
     staff: StaffServices

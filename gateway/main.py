@@ -21,6 +21,7 @@ from gateway.api.v1 import (
     events,
     items,
     materials,
+    organisations,
     payables,
     payments,
     public_documents,
@@ -48,6 +49,7 @@ _DESCRIPTION: Final = (
 )
 _ROUTERS: Final = (
     auth.router,
+    organisations.router,
     items.router,
     cases.router,
     materials.router,

@@ -26,6 +26,7 @@ from identity.clients.model import (
 from identity.clients.service import ClientRegistry
 from identity.errors import (
     CodeInvalid,
+    LegalPersonNeeded,
     LoginCallbackInvalid,
     LoginInterrupted,
     LoginRefused,
@@ -73,6 +74,7 @@ from identity.oauth.sessions import LOGOUT_TASK
 from identity.oauth.states import GRANT
 from identity.opening import IdentityKeys
 from identity.options import Options, PortalClient
+from identity.organisations import Organisations
 from identity.ports import PORT_VERSION, IdentityProvider
 from identity.service import TOKEN_PREFIX, IdentityService
 from identity.staff import StaffServices
@@ -158,6 +160,7 @@ __all__ = [
     "KeyKind",
     "KeyStatus",
     "KeyUnknown",
+    "LegalPersonNeeded",
     "LoginAttempt",
     "LoginCallbackInvalid",
     "LoginFinished",
@@ -174,6 +177,7 @@ __all__ = [
     "OrgAccount",
     "OrgNotYours",
     "OrgPage",
+    "Organisations",
     "PairwiseSubjects",
     "PasswordChangeNeeded",
     "Person",

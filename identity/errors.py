@@ -212,3 +212,14 @@ class OrgNotYours(NotFound):
     clerk = Text(
         "该账号未绑定此法人，请核对后再试。", "The account is not bound to this organisation."
     )
+
+
+class LegalPersonNeeded(Forbidden):
+    """Only somebody who signed in for an organisation can do this."""
+
+    code = "legal_person_needed"
+    title = Text("需要法人登录", "Sign in for an organisation")
+    citizen = Text(
+        "请以单位（法人）身份登录后办理。", "Please sign in for your organisation first."
+    )
+    clerk = Text("该操作需要法人登录。", "This needs a sign-in for an organisation.")

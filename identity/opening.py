@@ -11,7 +11,9 @@ from identity import codec
 from identity.model import Principal, Profile, Session, UpstreamSession, UserType, principal_from
 from identity.ports import Repository
 from identity.states import SESSION
+from kernel.crypto.errors import DecryptionFailed
 from kernel.crypto.fields import FieldCipher, Place, blind_index
+from kernel.errors import Unauthenticated
 from kernel.ids import IdSource
 from kernel.work import Work
 
@@ -33,6 +35,16 @@ class IdentityKeys:
         """Return a cell of the session's row."""
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         return self.cipher.encrypt(text, Place("identity_session", column, session_id))
+
+    def open(self, session_id: str, column: str, sealed: bytes) -> dict[str, object]:
+        """Return what ``seal`` sealed; raise Unauthenticated when its key has left the ring."""
+        place = Place("identity_session", column, session_id)
+        try:
+            content: dict[str, object] = json.loads(self.cipher.decrypt(sealed, place))
+        except DecryptionFailed as exc:
+            # Signing in again is all that helps.
+            raise Unauthenticated("the stored session cannot be read any more") from exc
+        return content
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,6 @@ to nobody.
 from __future__ import annotations
 
 import hmac
-import json
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Final
@@ -19,8 +18,6 @@ from identity.options import Options, PortalClient
 from identity.ports import IdentityProvider, Repository
 from identity.states import LOGIN, SESSION
 from kernel.clock import Clock
-from kernel.crypto.errors import DecryptionFailed
-from kernel.crypto.fields import Place
 from kernel.errors import Failure, Unauthenticated
 from kernel.ids import IdSource
 from kernel.work import Move, Work, WorkSource
@@ -225,6 +222,10 @@ class IdentityService:
         self._verified.put(token_hash, principal, until, generation=generation)
         return principal
 
+    def forget(self, token: str) -> None:
+        """Drop a token of an ended session from the memory of verified ones."""
+        self._verified.drop(codec.token_hash(token, TOKEN_PREFIX))
+
     async def logout(self, token: str) -> str | None:
         """End the session and return where to send the browser to log out upstream, if anywhere.
 
@@ -249,7 +250,7 @@ class IdentityService:
         portal = self._portals.get(session.client_id)
         if provider is None or portal is None or session.upstream is None:
             return None
-        stored = self._open(session.id, "upstream", session.upstream)
+        stored = self._keys.open(session.id, "upstream", session.upstream)
         upstream = model.UpstreamSession(UserType(str(stored["user_type"])), str(stored["token"]))
         return provider.logout_url(upstream, portal.after_logout or portal.return_to[0])
 
@@ -294,17 +295,8 @@ class IdentityService:
         )
         await work.moved(move)
 
-    def _open(self, session_id: str, column: str, sealed: bytes) -> dict[str, object]:
-        place = Place("identity_session", column, session_id)
-        try:
-            content: dict[str, object] = json.loads(self._keys.cipher.decrypt(sealed, place))
-        except DecryptionFailed as exc:
-            # Its key has left the ring: signing in again is all that helps.
-            raise Unauthenticated("the stored session cannot be read any more") from exc
-        return content
-
     def _principal(self, session_id: str, sealed: bytes) -> Principal:
-        return codec.principal_of_json(self._open(session_id, "principal", sealed))
+        return codec.principal_of_json(self._keys.open(session_id, "principal", sealed))
 
 
 def _session_move(session: Session, new: SessionState) -> Move:

@@ -12,6 +12,7 @@ from identity.clients.service import ClientRegistry
 from identity.oauth.repository import SqlOAuthRows
 from identity.oauth.server import server_of
 from identity.opening import IdentityKeys
+from identity.organisations import Organisations
 from identity.repository import SqlRepository
 from identity.service import IdentityService
 from identity.subjects import PairwiseSubjects
@@ -50,8 +51,10 @@ def people_of(ground: Ground) -> dict[str, Any]:
         subjects=subjects,
         tickets=tickets,
     )
+    works, clock, ids = ground.works, ground.clock, ground.ids
     return {
         "identity": service,
+        "organisations": Organisations(providers, rows, works, clock, ids, keys, service.forget),
         "subjects": subjects,
         "clients": clients,
         "oauth": oauth,
