@@ -77,6 +77,9 @@ class Container:
     subjects: identity.PairwiseSubjects
     oauth: identity.AuthorizationServer
     organisations: identity.Organisations
+    policy: identity.PolicyBook
+    mandates: identity.MandateService
+    step_ups: identity.StepUpService
     identity: identity.IdentityService
     clients: ClientRegistry
     staff: StaffServices

@@ -6,8 +6,10 @@ import e_seal.tables  # noqa: F401 - the import is the effect
 import gateway.cases.tables
 import gateway.catalog.tables  # noqa: F401 - the import is the effect
 import identity.clients.tables
+import identity.mandates.tables
 import identity.oauth.tables
 import identity.staff.tables
+import identity.stepup.tables
 import identity.tables  # noqa: F401 - the import is the effect
 import kernel.db.tables  # noqa: F401 - the import is the effect
 import payments.reconciliation.tables

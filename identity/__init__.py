@@ -25,19 +25,31 @@ from identity.clients.model import (
 )
 from identity.clients.service import ClientRegistry
 from identity.errors import (
+    AcrUnknown,
+    ActionNotForUserType,
     CodeInvalid,
+    InsufficientAuthentication,
     LegalPersonNeeded,
     LoginCallbackInvalid,
     LoginInterrupted,
     LoginRefused,
     LoginRequestInvalid,
     LoginStateInvalid,
+    MandateDamaged,
+    MandateGrantRefused,
+    MandateInvalid,
+    MandateNotFound,
+    MandateRequired,
     NotOffered,
     OrgNotYours,
     ProfileIncomplete,
     ReturnAddressNotRegistered,
+    StepUpInProgress,
+    StepUpNotFound,
+    StepUpNotPossible,
     TicketExpired,
     TicketReplayed,
+    TooManyStepUps,
     UnknownPortal,
     UnknownProvider,
 )
@@ -50,6 +62,16 @@ from identity.factor_ports import (
     FactorSubject,
     SecondFactor,
 )
+from identity.mandates.model import (
+    EVERY_ITEM,
+    Mandate,
+    MandateSource,
+    MandateState,
+    Operator,
+    Wish,
+)
+from identity.mandates.service import MandateService
+from identity.mandates.states import MANDATE
 from identity.model import (
     Aal,
     ActingRole,
@@ -75,6 +97,11 @@ from identity.oauth.states import GRANT
 from identity.opening import IdentityKeys
 from identity.options import Options, PortalClient
 from identity.organisations import Organisations
+from identity.policy.acr import ACRS, Levels, acr_of, levels_of
+from identity.policy.book import PolicyBook
+from identity.policy.judge import acts_by_office, require_levels
+from identity.policy.model import Action, MandateAction
+from identity.policy.options import Rule
 from identity.ports import PORT_VERSION, IdentityProvider
 from identity.service import TOKEN_PREFIX, IdentityService
 from identity.staff import StaffServices
@@ -103,28 +130,38 @@ from identity.staff.model import (
 )
 from identity.staff.options import StaffOptions
 from identity.states import LOGIN, SESSION
+from identity.stepup.model import StepUp, StepUpAnswer, StepUpStarted, StepUpState
+from identity.stepup.service import StepUpService
+from identity.stepup.states import STEP_UP
 from identity.subjects import PairwiseSubjects
 from identity.upstream import Assurance, Capability, LoginAttempt, OrgAccount, OrgPage
 
 __all__ = [
+    "ACRS",
     "ASKERS",
     "BUSINESS_ROLES",
+    "EVERY_ITEM",
     "FACTOR_PORT_VERSION",
     "FIRST_ADMINS",
     "GRANT",
     "LOGIN",
     "LOGOUT_TASK",
     "MACHINES",
+    "MANDATE",
     "PORT_VERSION",
     "SCOPES",
     "SESSION",
     "SM2_ONLY",
     "STAFF_PREFIX",
+    "STEP_UP",
     "TOKEN_PREFIX",
     "Aal",
     "Access",
     "Account",
+    "AcrUnknown",
     "ActingRole",
+    "Action",
+    "ActionNotForUserType",
     "Activation",
     "AlreadyBootstrapped",
     "Assurance",
@@ -156,11 +193,13 @@ __all__ = [
     "IdentityKeys",
     "IdentityProvider",
     "IdentityService",
+    "InsufficientAuthentication",
     "IssuedToken",
     "KeyKind",
     "KeyStatus",
     "KeyUnknown",
     "LegalPersonNeeded",
+    "Levels",
     "LoginAttempt",
     "LoginCallbackInvalid",
     "LoginFinished",
@@ -169,9 +208,20 @@ __all__ = [
     "LoginRequestInvalid",
     "LoginStarted",
     "LoginStateInvalid",
+    "Mandate",
+    "MandateAction",
+    "MandateDamaged",
+    "MandateGrantRefused",
+    "MandateInvalid",
+    "MandateNotFound",
+    "MandateRequired",
+    "MandateService",
+    "MandateSource",
+    "MandateState",
     "NewKey",
     "NotOffered",
     "OAuthRefused",
+    "Operator",
     "Options",
     "Org",
     "OrgAccount",
@@ -181,6 +231,7 @@ __all__ = [
     "PairwiseSubjects",
     "PasswordChangeNeeded",
     "Person",
+    "PolicyBook",
     "PortalClient",
     "PortalKind",
     "Principal",
@@ -190,6 +241,7 @@ __all__ = [
     "RequestState",
     "ReturnAddressNotRegistered",
     "RoleRequest",
+    "Rule",
     "SecondFactor",
     "StaffKind",
     "StaffMember",
@@ -198,13 +250,27 @@ __all__ = [
     "StaffServices",
     "StaffSession",
     "StaffUnknown",
+    "StepUp",
+    "StepUpAnswer",
+    "StepUpInProgress",
+    "StepUpNotFound",
+    "StepUpNotPossible",
+    "StepUpService",
+    "StepUpStarted",
+    "StepUpState",
     "TicketExpired",
     "TicketReplayed",
     "TokenRefused",
     "TooManyKeys",
+    "TooManyStepUps",
     "TwoPeopleNeeded",
     "UnknownPortal",
     "UnknownProvider",
     "UserType",
+    "Wish",
+    "acr_of",
+    "acts_by_office",
+    "levels_of",
+    "require_levels",
     "staff_actor",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from identity.errors import LoginCallbackInvalid
@@ -58,6 +59,7 @@ def principal_as_json(principal: Principal) -> dict[str, object]:
     return {
         "sub": principal.sub,
         "idp": principal.idp,
+        "session_id": principal.session_id,
         "upstream_sub": principal.upstream_sub,
         "user_type": principal.user_type,
         "person": dict(vars(principal.person)),
@@ -81,10 +83,11 @@ def principal_of_json(stored: Mapping[str, object]) -> Principal:
     return Principal(
         sub=str(stored["sub"]),
         idp=str(stored["idp"]),
+        session_id=str(stored.get("session_id", "")),
         upstream_sub=str(stored["upstream_sub"]),
         user_type=UserType(str(stored["user_type"])),
-        person=Person(**{**person, "id_type": IdType(person["id_type"])}),
-        org=_org_of_json(org) if isinstance(org, dict) else None,
+        person=person_of_json(person),
+        org=org_of_json(org) if isinstance(org, dict) else None,
         acting_role=None if role is None else ActingRole(str(role)),
         ial=Ial(int(str(stored["ial"]))),
         aal=Aal(int(str(stored["aal"]))),
@@ -93,7 +96,13 @@ def principal_of_json(stored: Mapping[str, object]) -> Principal:
     )
 
 
-def _org_of_json(stored: Mapping[str, str | None]) -> Org:
+def person_of_json(stored: Mapping[str, Any]) -> Person:
+    """Return a person whose attributes were stored as JSON."""
+    return Person(**{**stored, "id_type": IdType(stored["id_type"])})
+
+
+def org_of_json(stored: Mapping[str, str | None]) -> Org:
+    """Return an organisation whose attributes were stored as JSON."""
     legal_rep_id_type = stored["legal_rep_id_type"]
     return Org(
         name=str(stored["name"]),

@@ -199,6 +199,8 @@ class Principal(Profile):
 
     sub: str
     idp: str
+    session_id: str = ""
+    """Id of the session's row; a step-up raises it."""
 
 
 @dataclass(frozen=True)
@@ -337,11 +339,12 @@ def proves(verifier: str, challenge: str) -> bool:
     return hmac.compare_digest(made, challenge)
 
 
-def principal_from(sub: str, idp: str, profile: Profile) -> Principal:
+def principal_from(sub: str, idp: str, profile: Profile, session_id: str = "") -> Principal:
     """Return the principal of a profile under the gateway's subject id."""
     return Principal(
         sub=sub,
         idp=idp,
+        session_id=session_id,
         upstream_sub=profile.upstream_sub,
         user_type=profile.user_type,
         person=profile.person,

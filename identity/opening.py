@@ -78,7 +78,7 @@ async def add_session(
         ),
         at=now,
     )
-    principal = principal_from(sub, made.idp, profile)
+    principal = principal_from(sub, made.idp, profile, session_id)
     told = {"user_type": upstream.user_type, "token": upstream.token}
     await rows.add_session(
         work,

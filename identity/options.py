@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from identity.model import PortalKind
+from identity.policy.options import Rule
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -60,6 +61,15 @@ class Options(BaseModel):
     appended.
     """
     portals: tuple[PortalClient, ...] = ()
+    policy: tuple[Rule, ...] = ()
+    """Rules that replace those of the product for the same action, user type and amount."""
+    step_up_seconds: Annotated[int, Field(ge=60, le=3_600)] = 600
+    """How long one step-up may take."""
+    step_up_most: Annotated[int, Field(ge=1, le=100)] = 5
+    """How many step-ups one subject may begin within ``step_up_window_seconds``."""
+    step_up_window_seconds: Annotated[int, Field(ge=60, le=86_400)] = 900
+    mandate_days: Annotated[int, Field(ge=1, le=3_660)] = 366
+    """Longest life of a mandate."""
     login_seconds: Annotated[int, Field(ge=60, le=1_800)] = 600
     code_seconds: Annotated[int, Field(ge=10, le=300)] = 60
     idle_seconds: Annotated[int, Field(ge=60, le=28_800)] = 1_800

@@ -66,9 +66,7 @@ class IdentityService:
         ``state`` is the portal's own and comes back to it untouched; ``code_challenge`` is S256.
         Raises UnknownPortal, ReturnAddressNotRegistered, LoginRequestInvalid, UnknownProvider.
         """
-        portal = self._portal(client_id)
-        if return_to not in portal.return_to:
-            raise errors.ReturnAddressNotRegistered
+        self.require_return(client_id, return_to)
         if not model.is_portal_state(state) or not model.is_challenge(code_challenge):
             raise errors.LoginRequestInvalid
         return await self.start_login(client_id, idp, user_type, return_to, state, code_challenge)
@@ -253,6 +251,15 @@ class IdentityService:
         stored = self._keys.open(session.id, "upstream", session.upstream)
         upstream = model.UpstreamSession(UserType(str(stored["user_type"])), str(stored["token"]))
         return provider.logout_url(upstream, portal.after_logout or portal.return_to[0])
+
+    def forget_hash(self, token_hash: str) -> None:
+        """Forget a verified token, by its hash, whose session has just been raised."""
+        self._verified.drop(token_hash)
+
+    def require_return(self, client_id: str, return_to: str) -> None:
+        """Raise UnknownPortal, or ReturnAddressNotRegistered unless the portal registered it."""
+        if return_to not in self._portal(client_id).return_to:
+            raise errors.ReturnAddressNotRegistered
 
     async def sweep(self) -> int:
         """Empty sessions that are over and delete rows past their keeping; return how many were

@@ -32,6 +32,7 @@ _WITHOUT_KEY: Final = frozenset(
         *("/v1/staff/session", "/v1/staff/session/password", "/v1/staff/session/factor"),
         "/v1/staff/password",
         *("/v1/staff/sessions/{session_id}", "/v1/staff/accounts/{staff_id}/activation"),
+        "/v1/auth/step-up/{step_up_id}/result",
     }
 )
 _WITHOUT_TOKEN: Final = frozenset(

@@ -13,6 +13,9 @@ ANY: Final = ""
 REQUIRED: Final[Mapping[tuple[str, str], str]] = {
     ("GET", "/v1/me"): ANY,
     ("POST", "/v1/auth/logout"): ANY,
+    ("POST", "/v1/auth/step-up"): ANY,
+    ("POST", "/v1/auth/step-up/{step_up_id}/result"): ANY,
+    ("GET", "/v1/me/mandates"): ANY,
     ("GET", "/v1/me/payables"): "pay.read",
     ("POST", "/v1/prechecks"): "case.read",
     ("GET", "/v1/events"): "event.read",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from gateway.bootstrap.ground import Ground
@@ -9,14 +10,22 @@ from gateway.bootstrap.staffing import staff_of
 from gateway.bootstrap.upstreams import of_port
 from identity.clients.repository import SqlClientRows
 from identity.clients.service import ClientRegistry
+from identity.mandates.codec import MandateCodec
+from identity.mandates.repository import SqlMandates
+from identity.mandates.service import MandateService
 from identity.oauth.repository import SqlOAuthRows
-from identity.oauth.server import server_of
+from identity.oauth.server import AuthorizationServer, server_of
 from identity.opening import IdentityKeys
 from identity.organisations import Organisations
+from identity.policy import book as policy
+from identity.policy import methods
 from identity.repository import SqlRepository
-from identity.service import IdentityService
+from identity.service import TOKEN_PREFIX, IdentityService
+from identity.stepup.repository import SqlStepUps
+from identity.stepup.service import Limits, StepUpService
 from identity.subjects import PairwiseSubjects
 from identity.tickets import TicketSignIn
+from identity.vault import SessionVault
 from kernel.ids import random_bytes
 
 
@@ -52,6 +61,13 @@ def people_of(ground: Ground) -> dict[str, Any]:
         tickets=tickets,
     )
     works, clock, ids = ground.works, ground.clock, ground.ids
+    mandates = MandateService(
+        SqlMandates(MandateCodec(ground.cipher, ground.index_key)),
+        ground.works,
+        ground.clock,
+        ground.ids,
+        longest_days=options.mandate_days,
+    )
     return {
         "identity": service,
         "organisations": Organisations(providers, rows, works, clock, ids, keys, service.forget),
@@ -59,4 +75,36 @@ def people_of(ground: Ground) -> dict[str, Any]:
         "clients": clients,
         "oauth": oauth,
         **staff_of(ground),
+        "policy": policy.bundled(options.policy),
+        "mandates": mandates,
+        "step_ups": _step_ups(ground, service, oauth),
     }
+
+
+def _step_ups(
+    ground: Ground, service: IdentityService, oauth: AuthorizationServer
+) -> StepUpService:
+    def forget(session_id: str, token_hash: str | None) -> None:
+        oauth.access.forget(session_id)
+        if token_hash is not None:
+            service.forget_hash(token_hash)
+
+    options = ground.settings.identity
+    connected = of_port(ground.connected, "second_factor").values()
+    return StepUpService(
+        {factor.factor: factor for factor in connected},
+        SqlStepUps(),
+        ground.works,
+        ground.clock,
+        ground.ids,
+        SessionVault(ground.cipher),
+        methods.bundled(),
+        Limits(
+            life=timedelta(seconds=options.step_up_seconds),
+            window=timedelta(seconds=options.step_up_window_seconds),
+            most=options.step_up_most,
+        ),
+        token_prefix=TOKEN_PREFIX,
+        forget=forget,
+        require_return=service.require_return,
+    )

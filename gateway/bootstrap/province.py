@@ -14,8 +14,8 @@ from adapters.sandbox.runner import PortTaken, run
 from gateway.settings import BadSettings, SandboxSettings
 from kernel.clock import Clock
 
-NAMES: Final = ("sd_jis", "sd_certshare", "sd_seal", "cnnontax_tcp")
-"""The four systems of the demonstration, in the order of a case."""
+NAMES: Final = ("sd_jis", "sd_certshare", "sd_seal", "cnnontax_tcp", "face")
+"""The four systems of the demonstration, in the order of a case, and the second factor."""
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,21 @@ class ApplicantNotEligible(Forbidden):
     clerk = Text("申请人类型或实名等级不符合事项要求。", "Wrong applicant type or proofing level.")
 
 
+class ApplicantDiffers(Forbidden):
+    """The form names another applicant than the one whom the province proved."""
+
+    code = "applicant_differs"
+    title = Text("申请人与登录身份不一致", "The applicant is not who signed in")
+    citizen = Text(
+        "填写的姓名或证件号码与登录身份不一致，请核对；代他人办理请使用委托。",
+        "The name or number is not that of the signed-in person; use a mandate for somebody else.",
+    )
+    clerk = Text(
+        "申请人信息与实名信息不一致，不得更正后继续。",
+        "The applicant differs from the proven identity; it is not to be corrected.",
+    )
+
+
 class ReviewMissing(Conflict):
     """A decision needs the department's review, and a grant needs a favourable one."""
 

@@ -72,6 +72,13 @@ class FeeService:
         url = await self._payments.open(bill.bill_id, f"citizen:{owner}")
         return await self._payments.get(bill.bill_id), url
 
+    async def due(self, case_id: str, owner: str) -> int:
+        """Return the fee of a case in 分, by its items and its form. Raises CaseNotFound."""
+        async with self._works.read() as work:
+            case = await self._mover.own(work, case_id, owner, lock=False)
+        order = translate.order_of(case, await self._catalog.get(case.item_code))
+        return sum(item.amount_fen for item in order.items)
+
     async def bills(self, case_id: str, owner: str) -> Sequence[payments.Bill]:
         """Return the case's bills to its owner. Raises CaseNotFound."""
         async with self._works.read() as work:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from gateway.cases.errors import ApplicantNotEligible, FormInvalid, MaterialsMissing
+from gateway.cases.errors import (
+    ApplicantDiffers,
+    ApplicantNotEligible,
+    FormInvalid,
+    MaterialsMissing,
+)
 from gateway.cases.model import (
     Applicant,
     Case,
@@ -103,6 +108,11 @@ class CaseService:
         async with self._works.read() as work:
             return await self._mover.own(work, case_id, owner, lock=False)
 
+    async def look(self, case_id: str) -> Case:
+        """Return a case to whoever decides who may see it. Raises CaseNotFound."""
+        async with self._works.read() as work:
+            return await self._mover.load(work, case_id, lock=False)
+
     async def mine(self, owner: str, cursor: str | None, limit: int) -> Page[CaseLine]:
         """Return a page of an owner's cases, newest first."""
         before = str(decode_cursor(cursor, (str,))[0]) if cursor else ""
@@ -196,6 +206,20 @@ def require_eligible(item: Item, applicant: Applicant, ial: int) -> None:
         raise ApplicantNotEligible(
             "the proofing level is too low", required_ial=item.min_ial, actual_ial=ial
         )
+
+
+def require_same(applicant: Applicant, name: str, id_number: str) -> None:
+    """Raise ApplicantDiffers unless a form names the applicant as the province proved it."""
+    differs = [
+        {"field": field, "fault": "differs"}
+        for field, told, proved in (
+            ("applicant.name", name, applicant.name),
+            ("applicant.id_number", id_number.upper(), applicant.id_number),
+        )
+        if told != proved
+    ]
+    if differs:
+        raise ApplicantDiffers("the form names somebody else", fields=differs)
 
 
 def require_known_fields(item: Item, form: dict[str, str]) -> None:

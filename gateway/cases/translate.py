@@ -11,7 +11,7 @@ import e_seal
 import payments
 from gateway.cases.model import Applicant, Case, Document, StaffScope, Unsealed
 from gateway.catalog.model import ApplicantType, FeeRule, Item
-from identity import IdType, Principal, StaffMember, StaffRole
+from identity import IdType, Mandate, Principal, StaffMember, StaffRole
 
 _DOCUMENT_TYPES: Final[Mapping[IdType, e_license.IdDocType]] = {
     IdType.RESIDENT_ID: e_license.IdDocType.CITIZEN_ID,
@@ -24,27 +24,33 @@ FEE_VERSION: Final = "1"
 _LEAVE_TO_SEAL: Final = timedelta(days=30)
 
 
-def applicant_of(principal: Principal) -> Applicant:
-    """Return who applies: the organisation where somebody acts for one, else the person."""
-    person = principal.person
-    if principal.org is not None:
+def applicant_of(principal: Principal, mandate: Mandate | None = None) -> Applicant:
+    """Return who applies: the organisation where somebody acts for one, else the person.
+
+    With a mandate it is whom the mandate represents, and the caller is the operator.
+    """
+    person, org = principal.person, principal.org
+    if mandate is not None:
+        person, org = mandate.person, mandate.org
+    operator = principal.person
+    if org is not None:
         return Applicant(
             type=ApplicantType.LEGAL_PERSON,
-            name=principal.org.name,
+            name=org.name,
             id_type=e_license.IdDocType.UNIFIED_SOCIAL_CREDIT_CODE,
-            id_number=principal.org.uscc,
-            operator_name=person.name,
-            operator_id_number=person.id_number,
-            mobile=person.mobile or "",
+            id_number=org.uscc,
+            operator_name=operator.name,
+            operator_id_number=operator.id_number,
+            mobile=operator.mobile or "",
         )
     return Applicant(
         type=ApplicantType.NATURAL_PERSON,
         name=person.name,
         id_type=_DOCUMENT_TYPES[person.id_type],
         id_number=person.id_number,
-        operator_name=person.name,
-        operator_id_number=person.id_number,
-        mobile=person.mobile or "",
+        operator_name=operator.name,
+        operator_id_number=operator.id_number,
+        mobile=operator.mobile or "",
     )
 
 

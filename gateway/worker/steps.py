@@ -206,6 +206,8 @@ def _forget_logins(services: Container) -> Act:
         keep = timedelta(days=services.settings.identity.keep_days)
         while await services.staff.accounts.sweep(keep):
             pass
+        while await services.mandates.sweep():
+            pass
 
     return act
 

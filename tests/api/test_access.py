@@ -51,7 +51,7 @@ async def test_case_of_another_person_does_not_exist(world: World, citizen: Call
 async def test_own_company_is_somebody_else(world: World, citizen: Caller):
     """The same human, acting for a company, is another applicant."""
     case_id = await citizen.declare()
-    company = await world.sign_in(COMPANY, "LEGAL_PERSON")
+    company = await world.step_up(await world.sign_in(COMPANY, "LEGAL_PERSON"))
     await foreign(company, case_id)
 
 
@@ -196,8 +196,12 @@ async def test_clerk_of_another_region_cannot_act(world: World, citizen: Caller)
 async def test_applicant_whose_proofing_is_too_weak(world: World):
     weak = await world.sign_in(WEAK)
     body = {"item_code": ROAD, "channel": "PC_WEB", "form": {}}
-    problem = refused(await weak.post("/v1/cases", body), 403, "applicant_not_eligible")
-    assert (problem["required_ial"], problem["actual_ial"]) == (2, 1)
+    answer = await weak.post("/v1/cases", body)
+    problem = refused(answer, 401, "insufficient_user_authentication")
+    assert (problem["acr_values"], problem["missing"]) == ("urn:sd:loa:2", ["ial"])
+    assert answer.headers["www-authenticate"] == (
+        'Bearer error="insufficient_user_authentication", acr_values="urn:sd:loa:2", max_age=28800'
+    )
 
 
 async def test_person_who_applies_for_an_organisations_item(citizen: Caller):

@@ -211,8 +211,11 @@ async def test_department_without_a_seal_issues_no_documents(world: World, citiz
 async def test_organisation_applies_with_its_own_licence(world: World):
     # JIS may tell the level of a company's operator or not; where it does not, it is 0.
     company = await world.sign_in(COMPANY, "LEGAL_PERSON")
+    assert ok(await company.get("/v1/me"))["ial"] == 0
+    refused(await company.get("/v1/cases"), 401, "insufficient_user_authentication")
+    company = await world.step_up(company)
     me = ok(await company.get("/v1/me"))
-    assert me["ial"] == 0
+    assert (me["ial"], me["aal"]) == (3, 2)
     assert (me["organisation"], me["name"][1:]) == ("山东一窗示例科技有限公司", "**")
     case_id = await company.declare(FREE_PERMIT)
     brought = ok(

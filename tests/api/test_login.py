@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.api.installation import CLIENT_ID
-from tests.api.world import OTHER, PERSON, Login, World, ok, refused
+from tests.api.world import COMPANY, OTHER, PERSON, Login, World, ok, refused
 
 COOKIE = "onewindow-login"
 
@@ -202,3 +202,33 @@ async def test_token_endpoint_takes_json_only(world: World):
     form = {"client_id": CLIENT_ID, "code": "x", "code_verifier": "v" * 43}
     answer: httpx.Response = await world.http.post("/v1/auth/token", data=form)
     refused(answer, 415, "unsupported_media_type")
+
+
+async def test_user_type_that_was_changed_on_the_way(world: World):
+    """Somebody asks for a person's login and comes back with a company's ticket."""
+    async with world.browser() as browser, world.browser() as other:
+        person = Login(world, browser)
+        company = Login(world, other, "LEGAL_PERSON")
+        foreign = urlsplit(await company.choose(await company.begin(), COMPANY)).query
+        callback = urlsplit(await person.choose(await person.begin(), PERSON))
+        answer = await browser.get(callback._replace(query=foreign).geturl())
+        assert answer.status_code in {401, 403}, answer.text
+        assert answer.json()["code"] in {"login_refused", "ticket_expired"}
+
+
+async def test_target_after_login_is_the_stored_one(world: World):
+    """Whatever else comes back with the browser decides nothing."""
+    async with world.browser() as browser:
+        login = Login(world, browser)
+        callback = await login.choose(await login.begin(), PERSON)
+        more = (
+            "redirectUrl=https%3A%2F%2Fevil.example&return_to=https%3A%2F%2Fevil.example&userType=2"
+        )
+        login.code_of(await browser.get(f"{callback}&{more}"))
+
+
+async def test_nobody_is_proven_by_acting_for_a_company(world: World):
+    """The classic dialect tells no level of an operator: it is none, whatever its own is."""
+    assert ok(await (await world.sign_in(PERSON)).get("/v1/me"))["ial"] == 3
+    company = await world.sign_in(COMPANY, "LEGAL_PERSON")
+    assert ok(await company.get("/v1/me"))["ial"] == 0

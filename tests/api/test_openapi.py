@@ -18,6 +18,7 @@ REWRITE = "python -m tests.api.test_openapi"
 METHODS = {"get", "put", "post", "delete", "patch"}
 WRITES = {"put", "post", "delete", "patch"}
 KEYLESS = {"/v1/auth/token", "/v1/auth/logout", "/v1/prechecks"}
+KEYLESS |= {"/v1/auth/step-up/{step_up_id}/result"}
 KEYLESS |= {"/v1/documents:verify", "/v1/public/bills:lookup"}
 KEYLESS |= {"/v1/public/documents:verify", "/v1/public/documents:preview"}
 KEYLESS |= {"/v1/staff/session", "/v1/staff/session/password", "/v1/staff/session/factor"}
@@ -27,6 +28,7 @@ KEYLESS |= {"/v1/staff/accounts/{staff_id}/activation"}
 BODYLESS = {"submit", "withdraw", "discard", "collect", "payments", "logout"}
 BODYLESS |= {"receive", "accept", "take", "void", "confirm", "approve", "fetch"}
 BODYLESS |= {"session", "{session_id}", "activation", "close", "unlock", "refuse"}
+BODYLESS |= {"revoke", "result"}
 
 Operation = tuple[str, str, dict[str, Any]]
 

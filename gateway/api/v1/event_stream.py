@@ -10,7 +10,8 @@ import structlog
 from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from gateway.api.callers import Citizen, Services
+from gateway.api.assurance import Reads
+from gateway.api.callers import Services
 from gateway.api.problems import FieldsInvalid
 from gateway.api.v1.events import WATCHERS, After
 from gateway.api.v1.views import EventView
@@ -49,7 +50,7 @@ Start = Annotated[int, Depends(start_of)]
 
 @router.get("/events/stream", response_class=EventSourceResponse)
 async def own_stream(
-    services: Services, principal: Citizen, start: Start
+    services: Services, acting: Reads, start: Start
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow what happens to the caller's cases.
 
@@ -58,7 +59,7 @@ async def own_stream(
     """
 
     async def mine() -> Collection[str]:
-        return await services.cases.ids_of(principal.sub)
+        return await services.cases.ids_of(acting.sub)
 
     async for event in _follow(services, start, mine):
         yield event

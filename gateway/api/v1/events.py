@@ -6,7 +6,8 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
 
-from gateway.api.callers import Citizen, Services, staff
+from gateway.api.assurance import Reads
+from gateway.api.callers import Services, staff
 from gateway.api.v1.views import EventPage, EventView
 from identity import StaffRole
 
@@ -20,10 +21,10 @@ WATCHERS: Final = [Depends(staff(StaffRole.OPS, StaffRole.AUDITOR))]
 
 @router.get("/events")
 async def own_events(
-    services: Services, principal: Citizen, after: After = 0, limit: Count = _MOST
+    services: Services, acting: Reads, after: After = 0, limit: Count = _MOST
 ) -> EventPage:
     """Read what happened to the caller's cases; poll with ``after`` = the last ``next``."""
-    mine = await services.cases.ids_of(principal.sub)
+    mine = await services.cases.ids_of(acting.sub)
     events = await services.events.read_after(after, limit, references=mine)
     rows = [EventView.of(event) for event in events]
     return EventPage(rows=rows, next=rows[-1].position or after if rows else after)

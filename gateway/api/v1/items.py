@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 
+from gateway.api.assurance import UsesLicences
 from gateway.api.body import JsonBody, Posted
-from gateway.api.callers import Citizen, Services
+from gateway.api.callers import Services
 from gateway.api.v1.item_views import ItemLine, ItemView, OutlookView, PrecheckView
 from gateway.api.v1.shapes import PageView
 from gateway.cases.service import require_eligible, require_known_fields
@@ -54,14 +55,16 @@ class Precheck(Posted):
 @router.post("/prechecks")
 async def precheck(
     services: Services,
-    principal: Citizen,
+    acting: UsesLicences,
     body: Annotated[Precheck, Depends(JsonBody(Precheck))],
 ) -> PrecheckView:
     """Check what an application would take right now (预检); nothing is stored.
 
     Licences are looked up for the caller only, with consent, and the look-up is logged.
     """
+    principal = acting.principal
     item = await services.catalog.get(body.item_code)
+    await acting.on_item(item.code)
     applicant = applicant_of(principal)
     require_eligible(item, applicant, principal.ial)
     require_known_fields(item, body.form)

@@ -7,8 +7,9 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from gateway.api.assurance import Declares, UsesLicences
 from gateway.api.body import JsonBody, Posted
-from gateway.api.callers import Citizen, Services
+from gateway.api.callers import Services
 from gateway.api.once import Answer, once, once_upstream
 from gateway.api.problems import WrongContentType
 from gateway.api.v1.cases import caller_key
@@ -36,7 +37,7 @@ _FILE_BODY: Final = {
     openapi_extra=_FILE_BODY,
 )
 async def upload(
-    request: Request, services: Services, principal: Citizen, case_id: str, code: str
+    request: Request, services: Services, acting: Declares, case_id: str, code: str
 ) -> Response:
     """Upload one file as a material: the body is the file, at most 10 MiB."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -45,10 +46,11 @@ async def upload(
     content = await request.body()
 
     async def act() -> Answer:
-        brought = await services.materials.upload(case_id, principal.sub, code, media_type, content)
+        owner = await acting.on_case(case_id)
+        brought = await services.materials.upload(case_id, owner, code, media_type, content)
         return Answer(MaterialView.of(brought))
 
-    return await once(request, services, caller_key(principal.sub), act)
+    return await once(request, services, caller_key(acting.sub), act)
 
 
 class UseLicence(Posted):
@@ -61,7 +63,7 @@ class UseLicence(Posted):
 async def use_licence(
     request: Request,
     services: Services,
-    principal: Citizen,
+    acting: UsesLicences,
     case_id: str,
     code: str,
     body: Annotated[UseLicence, Depends(JsonBody(UseLicence))],
@@ -69,9 +71,8 @@ async def use_licence(
     """Let a valid licence of the applicant stand for a material; 409 says what to do instead."""
 
     async def act() -> Answer:
-        brought = await services.materials.use_licence(
-            case_id, principal.sub, code, consent=body.consent
-        )
+        owner = await acting.on_case(case_id)
+        brought = await services.materials.use_licence(case_id, owner, code, consent=body.consent)
         return Answer(MaterialView.of(brought))
 
-    return await once_upstream(request, services, caller_key(principal.sub), act)
+    return await once_upstream(request, services, caller_key(acting.sub), act)

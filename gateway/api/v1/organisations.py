@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel
 
+from gateway.api.assurance import AnyAccount
 from gateway.api.callers import Citizen, Services, bearer
 from gateway.api.v1.auth import Me, TokenView
 from gateway.api.v1.shapes import shown
@@ -66,7 +67,7 @@ async def organisations(
 
 @router.post("/{organisation_id}/switch")
 async def switch(
-    request: Request, services: Services, _principal: Citizen, organisation_id: OrganisationId
+    request: Request, services: Services, _acting: AnyAccount, organisation_id: OrganisationId
 ) -> TokenView:
     """Go over to another organisation: a new access token, and the old one is over.
 

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field, model_validator
 
 import payments
+from gateway.api.assurance import Reads
 from gateway.api.body import JsonBody, Posted
-from gateway.api.callers import Citizen, Services
+from gateway.api.callers import Services
 from gateway.api.v1.shapes import Named, shown
 from gateway.api.v1.views import BillView
 from gateway.cases.fees import PAYABLE
@@ -81,12 +82,12 @@ class PublicBill(BaseModel):
 
 
 @router.get("/me/payables")
-async def payables(services: Services, principal: Citizen) -> list[Payable]:
+async def payables(services: Services, acting: Reads) -> list[Payable]:
     """List every bill that the caller can pay now, over all its cases, newest first."""
     found: list[Payable] = []
     cursor: str | None = None
     while True:
-        page = await services.cases.mine(principal.sub, cursor, MAX_PAGE)
+        page = await services.cases.mine(acting.sub, cursor, MAX_PAGE)
         for line in page.rows:
             for bill in await services.fees.payables(line):
                 view = BillView.of(bill, bill.pay_url)

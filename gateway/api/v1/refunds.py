@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 import payments
+from gateway.api.assurance import Pays, Reads
 from gateway.api.body import JsonBody, Posted
-from gateway.api.callers import Citizen, Services
+from gateway.api.callers import Services
 from gateway.api.once import Answer, once
 from gateway.api.v1.cases import caller_key
 from gateway.api.v1.shapes import shown
@@ -79,7 +80,7 @@ class Refunded(BaseModel):
 async def ask_refund(
     request: Request,
     services: Services,
-    principal: Citizen,
+    acting: Pays,
     case_id: str,
     bill_id: str,
     body: Annotated[RefundRequest, Depends(JsonBody(RefundRequest))],
@@ -88,18 +89,17 @@ async def ask_refund(
 
     async def act() -> Answer:
         wish = RefundWish(**body.model_dump())
-        refund, left = await services.fees.refund(case_id, bill_id, principal.sub, wish)
+        owner = await acting.on_case(case_id)
+        refund, left = await services.fees.refund(case_id, bill_id, owner, wish)
         return Answer(Refunded(refund=RefundView.of(refund), refundable_fen=left), 201)
 
-    return await once(request, services, caller_key(principal.sub), act)
+    return await once(request, services, caller_key(acting.sub), act)
 
 
 @router.get("/cases/{case_id}/payments/{bill_id}/refunds")
-async def list_refunds(
-    services: Services, principal: Citizen, case_id: str, bill_id: str
-) -> Refunds:
+async def list_refunds(services: Services, acting: Reads, case_id: str, bill_id: str) -> Refunds:
     """Read the refunds of a bill; ``refundable_fen`` is what a new one must expect."""
-    bill = await services.fees.bill_of(case_id, bill_id, principal.sub)
+    bill = await services.fees.bill_of(case_id, bill_id, await acting.reading(case_id))
     found = await services.payments.refunds.of_bill(bill.bill_id)
     return Refunds(
         refunds=[RefundView.of(refund) for refund in found],
@@ -115,10 +115,10 @@ async def list_refunds(
     },
 )
 async def download_receipt(
-    services: Services, principal: Citizen, case_id: str, bill_id: str
+    services: Services, acting: Reads, case_id: str, bill_id: str
 ) -> Response:
     """Download the valid fiscal e-receipt (财政电子票据); a red one is none."""
-    bill = await services.fees.bill_of(case_id, bill_id, principal.sub)
+    bill = await services.fees.bill_of(case_id, bill_id, await acting.reading(case_id))
     receipt, content = await services.payments.receipts.document(bill.bill_id)
     suffix = receipt.media_type.rpartition("/")[2]
     headers = {

@@ -35,6 +35,7 @@ _SANDBOX_PORTS: Final = {
     "sd_seal": 3,
     "cnnontax_tcp": 4,
     "cnnontax_tcp.tcp": 5,
+    "face": 7,
 }
 _PUSH_PORT: Final = 6
 _DEPARTMENT: Final = "11370102MB9000066L"
