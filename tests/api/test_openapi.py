@@ -28,7 +28,7 @@ KEYLESS |= {"/v1/staff/accounts/{staff_id}/activation"}
 BODYLESS = {"submit", "withdraw", "discard", "collect", "payments", "logout"}
 BODYLESS |= {"receive", "accept", "take", "void", "confirm", "approve", "fetch"}
 BODYLESS |= {"session", "{session_id}", "activation", "close", "unlock", "refuse"}
-BODYLESS |= {"revoke", "result"}
+BODYLESS |= {"revoke", "result", "switch"}
 
 Operation = tuple[str, str, dict[str, Any]]
 
