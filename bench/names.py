@@ -18,6 +18,7 @@ AGAINST: Final = {
 NAMES: Final = (*AGAINST, NAIVE_INSERT, NAIVE_READ, BARE)
 PROGRAMS: Final = (
     "seals",
+    "tokens",
     "pushed payments",
     "money facts",
     "hung platform",

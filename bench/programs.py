@@ -13,6 +13,7 @@ from bench.names import PROGRAMS
 
 _ARGUMENTS: Final = {
     "seals": ("bench.eseal",),
+    "tokens": ("bench.tokens",),
     "pushed payments": ("bench.payments", "1000"),
     "money facts": ("bench.money_facts", "25"),
     "hung platform": ("bench.hung_platform", "3"),

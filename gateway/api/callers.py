@@ -16,6 +16,7 @@ from gateway.container import Container
 from identity import (
     BUSINESS_ROLES,
     STAFF_PREFIX,
+    TOKEN_PREFIX,
     Access,
     GrantTampered,
     Identified,
@@ -125,11 +126,11 @@ async def citizen(request: Request, services: Services) -> Principal:
     """Return the applicant who calls, or for whom a client calls; its token must have the route's
     scope. Raises Unauthenticated, Forbidden.
     """
-    try:
-        access = await access_of(request, services)
-    except Unauthenticated:
+    scheme, token = _credentials(request)
+    if scheme == _SCHEME and token.startswith(TOKEN_PREFIX):
         # A token of the portal's own login, which is no grant.
-        return await services.identity.authenticate(bearer(request))
+        return await services.identity.authenticate(token)
+    access = await access_of(request, services)
     if access.principal is None:
         raise Forbidden("a program's own token stands for no applicant")
     needed = scope_needed(request)

@@ -43,3 +43,13 @@ REQUIRED: Final[Mapping[tuple[str, str], str]] = {
     ("GET", "/v1/cases/{case_id}/payments/{bill_id}/refunds"): "pay.read",
     ("GET", "/v1/cases/{case_id}/payments/{bill_id}/receipt"): "pay.read",
 }
+
+NOT_GRANTED: Final = frozenset(
+    {
+        ("POST", "/v1/me/mandates"),
+        ("POST", "/v1/me/mandates/{mandate_id}/revoke"),
+        ("GET", "/v1/me/organisations"),
+        ("POST", "/v1/me/organisations/{organisation_id}/switch"),
+    }
+)
+"""Open to the token of a portal's own login only: no scope permits them yet."""

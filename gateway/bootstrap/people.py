@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
+from adapters.kit.callbacks import AddressRefused, CallbackClient, Guard
 from gateway.bootstrap.ground import Ground
 from gateway.bootstrap.staffing import staff_of
 from gateway.bootstrap.upstreams import of_port
@@ -27,6 +29,15 @@ from identity.subjects import PairwiseSubjects
 from identity.tickets import TicketSignIn
 from identity.vault import SessionVault
 from kernel.ids import random_bytes
+
+_way_out: Final = CallbackClient(Guard())
+
+
+async def _post(url: str, headers: Mapping[str, str], body: bytes) -> int:
+    try:
+        return await _way_out.post(url, headers, body)
+    except AddressRefused as exc:
+        raise OSError(str(exc)) from exc
 
 
 def people_of(ground: Ground) -> dict[str, Any]:
@@ -78,6 +89,7 @@ def people_of(ground: Ground) -> dict[str, Any]:
         "policy": policy.bundled(options.policy),
         "mandates": mandates,
         "step_ups": _step_ups(ground, service, oauth),
+        "post": _post,
     }
 
 

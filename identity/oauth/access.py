@@ -68,7 +68,7 @@ class AccessVerifier:
                 raise TokenRefused("the token is bound to no key but was sent with a proof")
             return access
         if scheme != "dpop":
-            raise TokenRefused("a bound token was sent as a bearer token", dpop=True)
+            raise TokenRefused("a bound token came without a proof", dpop=True)
         try:
             jkt = await self._dpop.verify(proofs, method, url, access_token=token)
         except OAuthRefused as refused:

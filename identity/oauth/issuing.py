@@ -20,7 +20,7 @@ from kernel.clock import Clock
 from kernel.ids import IdSource
 from kernel.work import Work
 
-ACCESS_PREFIX: Final = "sdat_"
+ACCESS_PREFIX: Final = "sdgt_"
 REFRESH_PREFIX: Final = "sdrt_"
 ACCESS_LIFE: Final = timedelta(seconds=300)
 ID_TOKEN_LIFE: Final = timedelta(seconds=300)
