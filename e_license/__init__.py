@@ -26,6 +26,14 @@ from e_license.options import LicenceOptions
 from e_license.ports import PORT_VERSION, LicenceProvider, LicenceRepository, SubjectHash
 from e_license.service import RECORDED, LicenceService
 from e_license.states import ADVICE, ADVICE_NOT_USABLE, STATE_TEXTS, advice
+from e_license.upstream import (
+    Agreement,
+    Capability,
+    ClaimedFace,
+    ConsentStarted,
+    ConsentStatus,
+    Verification,
+)
 
 __all__ = [
     "ADVICE",
@@ -33,8 +41,13 @@ __all__ = [
     "PORT_VERSION",
     "RECORDED",
     "STATE_TEXTS",
+    "Agreement",
     "AnswerStatus",
     "AuthBasis",
+    "Capability",
+    "ClaimedFace",
+    "ConsentStarted",
+    "ConsentStatus",
     "FetchRequest",
     "Holder",
     "IdDocType",
@@ -56,5 +69,6 @@ __all__ = [
     "LookupRequest",
     "Purpose",
     "SubjectHash",
+    "Verification",
     "advice",
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
+from e_license.errors import LicenceNotSupported
 from e_license.model import (
     Access,
     Holder,
@@ -14,9 +15,17 @@ from e_license.model import (
     LicenceUse,
     Purpose,
 )
+from e_license.upstream import (
+    Capability,
+    ClaimedFace,
+    ConsentStarted,
+    ConsentStatus,
+    Verification,
+)
 from kernel.work import Work
 
-PORT_VERSION: Final = 1
+PORT_VERSION: Final = 2
+"""Raised whenever LicenceProvider changes."""
 
 SubjectHash = Callable[[str], str]
 """Returns a keyed digest (HMAC-SM3) of a holder code, equal for equal codes, useless without the
@@ -25,19 +34,28 @@ key.
 
 
 class LicenceProvider(Protocol):
-    """A source of licences (证照共享服务). Nothing here changes anything upstream: every question
-    may be repeated.
+    """A source of licences (证照共享服务). Nothing here changes a licence: every question may be
+    repeated, except that a consent serves each of its types once.
 
-    ``find`` and ``fetch`` answer NOT_FOUND, DENIED and a licence that may not be used as data; all
-    three methods raise the five upstream errors of kernel.errors when no answer came.
+    The methods that return a LicenceAnswer answer NOT_FOUND, DENIED and a licence that may not be
+    used as data; all methods raise the five upstream errors of kernel.errors when no answer came. A
+    provider inherits from this class and writes what its system has; what it leaves out raises
+    LicenceNotSupported. Its manifest's ``capabilities`` say which of
+    ``e_license.upstream.Capability`` it has.
     """
 
     async def find(self, holder: Holder, licence_type: str, purpose: Purpose) -> LicenceAnswer:
-        """Return the holder's licences of one type."""
+        """Return the holder's licences of one type.
+
+        A licence of another holder in the answer raises UpstreamProtocolError.
+        """
         ...
 
     async def fetch(self, identifier: str, purpose: Purpose) -> LicenceAnswer:
-        """Return one licence by its identifier."""
+        """Return one licence by its identifier.
+
+        Another licence in the answer raises UpstreamProtocolError.
+        """
         ...
 
     async def document(self, identifier: str, purpose: Purpose) -> LicenceDocument:
@@ -48,9 +66,71 @@ class LicenceProvider(Protocol):
         """
         ...
 
+    async def documents(
+        self, holder: Holder, licence_type: str, purpose: Purpose
+    ) -> Sequence[LicenceDocument]:
+        """Return the files of the holder's licences of one type (DOCUMENTS); raises like
+        ``document``.
+        """
+        raise not_offered(Capability.DOCUMENTS)
+
+    async def copy(self, identifier: str, purpose: Purpose, media_type: str) -> LicenceDocument:
+        """Return a copy (加注件) that names purpose and end, ``application/ofd`` or ``image/png``
+        (COPY); raises like ``document``.
+        """
+        raise not_offered(Capability.COPY)
+
+    async def find_by_code(self, qrcode: str, purpose: Purpose) -> LicenceAnswer:
+        """Return the licence behind the code that its holder shows (CODE)."""
+        raise not_offered(Capability.CODE)
+
+    async def begin_consent(
+        self, qrcode: str, licence_types: Sequence[str], purpose: Purpose
+    ) -> ConsentStarted:
+        """Ask the person behind a dynamic code for consent to the use of some types (CONSENT).
+
+        Raises UpstreamRejected for a code that is not valid any more.
+        """
+        raise not_offered(Capability.CONSENT)
+
+    async def consent(self, reference: str) -> ConsentStatus:
+        """Return how far a consent has come; to be asked every 1.5 to 2 seconds (CONSENT)."""
+        raise not_offered(Capability.CONSENT)
+
+    async def find_by_consent(
+        self, reference: str, licence_type: str, purpose: Purpose
+    ) -> LicenceAnswer:
+        """Return the licences of a type that the consent covers (CONSENT).
+
+        Raises InvalidPurpose for a consent that was made for another case. A consent that is not
+        given, over or used for this type answers DENIED.
+        """
+        raise not_offered(Capability.CONSENT)
+
+    async def verify(self, licence_type: str, face: ClaimedFace, purpose: Purpose) -> Verification:
+        """Return whether face data agree with a licence (VERIFY)."""
+        raise not_offered(Capability.VERIFY)
+
+    async def verify_file(
+        self, licence_type: str, content: bytes, purpose: Purpose
+    ) -> Verification:
+        """Return whether a licence file is genuine and valid (VERIFY_FILE)."""
+        raise not_offered(Capability.VERIFY_FILE)
+
+    async def dictionary(self, licence_type: str) -> Mapping[str, str]:
+        """Return the labels (照面项名称) of a type's face data by their keys (DICTIONARY)."""
+        raise not_offered(Capability.DICTIONARY)
+
     def checks(self) -> Sequence[Any]:
         """Return the steps of the self-check, which the adapter kit runs in this order."""
         ...
+
+
+def not_offered(capability: Capability) -> LicenceNotSupported:
+    """Return the error of a provider that lacks a capability."""
+    return LicenceNotSupported(
+        f"this source does not offer {capability.value}", capability=capability.value
+    )
 
 
 class LicenceRepository(Protocol):

@@ -33,8 +33,8 @@ class BadManifest(ValueError):
 
 
 class Port(StrEnum):
-    """The ports an upstream may serve: 身份, 证照, 印章, 缴费, and the small ones, 印章状态 and
-    二次核验.
+    """The ports an upstream may serve: 身份, 证照, 印章, 缴费, and the small ones, 印章状态,
+    二次核验 and 数据核验.
     """
 
     IDENTITY = "identity"
@@ -43,6 +43,7 @@ class Port(StrEnum):
     PAYMENTS = "payments"
     SEAL_STATUS = "seal_status"
     SECOND_FACTOR = "second_factor"
+    DATA_CHECK = "data_check"
 
     @property
     def domain(self) -> str:
@@ -52,6 +53,8 @@ class Port(StrEnum):
                 return "e_seal"
             case Port.SECOND_FACTOR:
                 return "identity"
+            case Port.DATA_CHECK:
+                return "e_license"
             case _:
                 return self.value
 

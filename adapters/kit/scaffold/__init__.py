@@ -18,6 +18,7 @@ _PORT_MODULES: Final = {
     Port.PAYMENTS: "payments.ports.NontaxProvider",
     Port.SEAL_STATUS: "e_seal.ports.SealStatusSource",
     Port.SECOND_FACTOR: "identity.factor_ports.SecondFactor",
+    Port.DATA_CHECK: "e_license.check_ports.DataCheck",
 }
 
 

@@ -37,6 +37,7 @@ from e_license import (
     LicenceNotFound,
     LicenceNotSupported,
     LicenceNotUsable,
+    LicenceProvider,
     Purpose,
 )
 from kernel.crypto import sm2
@@ -82,7 +83,7 @@ def create(options: Options, kit: Kit) -> CertShare:
     return CertShare(options, kit, key)
 
 
-class CertShare:
+class CertShare(LicenceProvider):
     """LicenceProvider; every method is a question and may be repeated."""
 
     def __init__(self, options: Options, kit: Kit, key: sm2.PrivateKey) -> None:

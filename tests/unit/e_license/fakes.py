@@ -16,6 +16,7 @@ from e_license import (
     Licence,
     LicenceAnswer,
     LicenceDocument,
+    LicenceProvider,
     LicenceState,
     LicenceUse,
     LookupRequest,
@@ -66,7 +67,7 @@ NOTHING = LicenceAnswer(AnswerStatus.NOT_FOUND, upstream_status="10")
 
 
 @dataclass
-class FakeProvider:
+class FakeProvider(LicenceProvider):
     """Answers with what it is told to, or raises it."""
 
     answer: LicenceAnswer | BaseException = field(default_factory=found)
