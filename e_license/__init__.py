@@ -20,6 +20,7 @@ from e_license.model import (
     LicenceState,
     LicenceUse,
     LookupRequest,
+    Provenance,
     Purpose,
 )
 from e_license.options import LicenceOptions
@@ -67,6 +68,7 @@ __all__ = [
     "LicenceState",
     "LicenceUse",
     "LookupRequest",
+    "Provenance",
     "Purpose",
     "SubjectHash",
     "Verification",

@@ -81,6 +81,14 @@ class AnswerStatus(StrEnum):
     UNAVAILABLE = "UNAVAILABLE"
 
 
+class Provenance(StrEnum):
+    """Which platform a licence came through (证照来源); its validity is always its issuer's word."""
+
+    LOCAL = "LOCAL"
+    PROVINCE = "PROVINCE"
+    NATIONAL = "NATIONAL"
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
     """持证主体: whose licence is asked for; its repr does not show the code. Raises
@@ -142,6 +150,9 @@ class Licence:
     """照面信息 with the source's own keys and texts, dates as they were written."""
     raw_state: str
     state: LicenceState
+    holder_code: str = field(default="", repr=False)
+    """持证主体代码 as the source wrote it, several for joint holders; empty when it did not say."""
+    provenance: Provenance = Provenance.PROVINCE
 
     def may_replace_paper(self, on: date) -> bool:
         """Tell whether this licence may stand for a paper material on a day in Beijing: only a

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import date
 from enum import Enum
 from typing import Final, assert_never
 
+from adapters.kit.licences import UnknownCode, day, identifier_of
 from adapters.upstreams.sd_certshare.options import Options
 from adapters.upstreams.sd_certshare.wire import IDENTIFIER_KEY, Status, UseCause
-from e_license import Licence, LicenceState
+from e_license import Agreement, Licence, LicenceState
 from kernel.gbcodes import InvalidLicenceIdentifier, licence_verdict, parse_licence_identifier
 
-LONG_TERM: Final = "长期"
-_LONGEST_IDENTIFIER: Final = 128
 _LONGEST_TYPE: Final = 64
 _FOR_AN_ITEM: Final = "0"
 _NOT_FOR_AN_ITEM: Final = "1"
-_DAY: Final = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
-    r"|([0-9]{4})([0-9]{2})([0-9]{2})"
-    r"|([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})日"
-)
-
-
-class UnknownCode(ValueError):
-    """The platform used a code or a form that its specification does not list."""
-
-    def __init__(self, field: str, code: str) -> None:
-        super().__init__(f"{field} holds a value that the specification does not list")
-        self.field = field
-        self.code = code
+AGREEMENT_OF: Final[Mapping[int, Agreement]] = {
+    Status.ABOLISHED: Agreement.NO_LONGER_VALID,
+    Status.EXPIRED: Agreement.NO_LONGER_VALID,
+    Status.RESTRICTED: Agreement.SUSPENDED,
+}
+"""The same for verifyCertInfo, should it use them instead of ``result``."""
+VERIFIED: Final[Mapping[int, Agreement]] = {
+    0: Agreement.VALID,
+    1: Agreement.NOT_ACTIVE,
+    2: Agreement.SUSPENDED,
+    3: Agreement.NO_LONGER_VALID,
+    4: Agreement.TOO_LITTLE,
+    5: Agreement.NO_RECORD,
+    6: Agreement.TOO_LITTLE,
+    7: Agreement.WRONG,
+}
+"""``result`` of verifyCertInfo and verifyFile."""
 
 
 class Verdict(Enum):
@@ -102,35 +102,27 @@ STATE_OF: Final[Mapping[int, LicenceState]] = {
 def use_cause(
     *, form: str, system_name: str, cause: str, item_code: str, item_name: str
 ) -> UseCause | str:
-    """Return 用证事由 in the form that this platform wants, ``object`` or ``text``."""
+    """Return 用证事由 in the form that this platform wants: ``object``, ``json`` (its JSON text) or
+    ``text``.
+    """
     if form == "text":
         return cause
-    return UseCause(
+    made = UseCause(
         certificateSystemName=system_name,
         certificateCopyCause=cause,
         certificateCallCategory=_FOR_AN_ITEM if item_code else _NOT_FOR_AN_ITEM,
         certificateMatterName=item_name,
         certificateEventCode=item_code,
     )
+    return made if form == "object" else made.model_dump_json()
 
 
-def day(field: str, text: str) -> date | None:
-    """Return the day of ``2026-11-23``, ``20261123`` or ``2026年11月3日``; None for 长期 or
-    nothing.
-
-    Raise UnknownCode for everything else: an end that cannot be read must not look like 长期.
-    """
-    plain = text.strip()
-    if plain in {"", LONG_TERM}:
-        return None
-    found = _DAY.fullmatch(plain)
+def agreement(result: int) -> Agreement:
+    """Return what a result of a verification means; raise UnknownCode outside the table."""
+    found = VERIFIED.get(result)
     if found is None:
-        raise UnknownCode(field, text)
-    year, month, number = (int(part) for part in found.groups() if part is not None)
-    try:
-        return date(year, month, number)
-    except ValueError:
-        raise UnknownCode(field, text) from None
+        raise UnknownCode("result", str(result))
+    return found
 
 
 def state(raw: str, options: Options) -> LicenceState:
@@ -158,9 +150,7 @@ def licence(face: Mapping[str, str], asked_type: str, options: Options) -> Licen
     missing or too long.
     """
     keys = options.face_keys
-    identifier = face.get(IDENTIFIER_KEY, "")
-    if not 1 <= len(identifier) <= _LONGEST_IDENTIFIER:
-        raise UnknownCode(IDENTIFIER_KEY, identifier)
+    identifier = identifier_of(IDENTIFIER_KEY, face.get(IDENTIFIER_KEY, ""))
     raw_state = face.get(keys.state, "")
     return Licence(
         identifier=identifier,
@@ -175,6 +165,8 @@ def licence(face: Mapping[str, str], asked_type: str, options: Options) -> Licen
         face=dict(face),
         raw_state=raw_state,
         state=state(raw_state, options),
+        holder_code=face.get(keys.holder_code, ""),
+        provenance=options.provenance,
     )
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from e_license import LicenceState
+from adapters.upstreams.sd_certshare.wire import CONSENT_SECONDS
+from e_license import LicenceState, Provenance
 
 Path = Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9_.\-]+)*$")]
 
@@ -20,6 +21,8 @@ class FaceKeys(BaseModel):
     name: str = "zzmc"
     licence_no: str = "zzbh"
     holder_name: str = "czzt"
+    holder_code: str = "czztdm"
+    """Compared with the holder that was asked for, where the source fills it."""
     issuer: str = "zzbfjg"
     type_code: str = "zzlxdm"
     valid_from: str = "zzyxqqsrq"
@@ -36,6 +39,7 @@ class Options(BaseModel):
     base_url: str
     """Address up to the host and port."""
     service_path: Path = "/CertShare"
+    consent_path: Path = "/ChannelVerify"
     download_path: Path = ""
     """What stands before the relative address of a file; the specification leaves it open."""
     access_id: Annotated[str, StringConstraints(min_length=1)]
@@ -44,7 +48,7 @@ class Options(BaseModel):
     probe_identifier: str = ""
     """A test licence of no citizen, if the platform gives one: the self-check reads it."""
     ciphertext_order: Literal["C1C2C3", "C1C3C2"] = "C1C2C3"
-    use_cause: Literal["object", "text"] = "object"
+    use_cause: Literal["object", "json", "text"] = "object"
     licence_types: Mapping[str, str] = Field(default_factory=dict)
     """National type code to the code under which this platform lists the type, where they
     differ.
@@ -63,4 +67,9 @@ class Options(BaseModel):
         }
     )
     """Internal codes seen on a city's side; they are in no standard."""
+    provenance: Provenance = Provenance.PROVINCE
+    """LOCAL for a city's platform."""
+    consent_seconds: Annotated[int, Field(ge=10, le=CONSENT_SECONDS)] = CONSENT_SECONDS
+    copy_days: Annotated[int, Field(ge=1, le=366)] = 30
+    """How long a copy (加注件) says that it may be used (OURS)."""
     face_keys: FaceKeys = FaceKeys()

@@ -1,28 +1,19 @@
 """The adapter against its simulator, and against answers that no specification allows."""
 
-import json
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from adapters.kit.checks import probe
 from adapters.kit.checks.layers import Layer
 from adapters.kit.conformance import e_license as suite
-from adapters.kit.kit import Answer, Kit
+from adapters.kit.kit import Answer
 from adapters.kit.registry import BadConnection
-from adapters.upstreams.sd_certshare import adapter
-from adapters.upstreams.sd_certshare.options import Options
 from e_license import AnswerStatus, LicenceNotSupported
-from kernel.clock import SystemClock
-from kernel.crypto import sm2
 from kernel.errors import UpstreamProtocolError, UpstreamRejected, UpstreamUnavailable
-from kernel.ids import SequentialIds
 from kernel.masking import scrub
+from tests.unit.sd_certshare.canned import Canned, ok, provider, sealed
 
-# The example of GB/T 32918.5: known to everybody, it protects nothing.
-KEY = "3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8"
 PURPOSE = suite.purpose()
 
 
@@ -87,52 +78,6 @@ async def test_nothing_personal_is_logged(world, capsys, caplog):
     said = "\n".join([*printed, caplog.text])
     for secret in (suite.ZHANG.code, "张明轩", *world.onboarding.secrets.values()):
         assert secret not in said
-
-
-class Canned:
-    """Answers every question with the same body; notes where a file was asked for."""
-
-    def __init__(self, body: Any, file: Answer | None = None) -> None:
-        self.body = body
-        self.file = file
-        self.urls: list[str] = []
-
-    async def request_json(self, operation: str, method: str, url: str, **_parts: Any) -> Any:
-        self.urls.append(url)
-        return self.body
-
-    async def request(self, operation: str, method: str, url: str, **_parts: Any) -> Answer:
-        self.urls.append(url)
-        assert self.file is not None
-        return self.file
-
-    async def exchange(self, *_args: Any) -> bytes:
-        raise AssertionError("no TCP here")
-
-
-def provider(
-    client: Canned, manifest: Any, *, secrets: Mapping[str, str] | None = None, **options: Any
-) -> tuple[adapter.CertShare, list[tuple[str, str]]]:
-    unknown: list[tuple[str, str]] = []
-    kit = Kit(
-        manifest=manifest,
-        client=client,
-        secrets=secrets or {"access_token": "t", "private_key": KEY},
-        clock=SystemClock(),
-        ids=SequentialIds(),
-        unknown=lambda field, code: unknown.append((field, code)),
-    )
-    chosen = Options(base_url="http://127.0.0.1", access_id="a", system_name="一窗", **options)
-    return adapter.create(chosen, kit), unknown
-
-
-def sealed(value: Any) -> str:
-    plain = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return sm2.encrypt(sm2.PrivateKey.from_hex(KEY).public, plain, sm2.Order.C1C2C3).hex()
-
-
-def ok(data: Any) -> dict[str, Any]:
-    return {"head": {"status": 0, "message": ""}, "data": data}
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.kit import licences
+from adapters.kit.licences import UnknownCode
 from adapters.upstreams.sd_certshare import mapping
-from adapters.upstreams.sd_certshare.mapping import UnknownCode, Verdict
+from adapters.upstreams.sd_certshare.mapping import Verdict
 from adapters.upstreams.sd_certshare.options import Options
 from adapters.upstreams.sd_certshare.wire import IDENTIFIER_KEY, Status
 from e_license import LicenceState
@@ -25,14 +27,14 @@ FORMS = (
 
 @given(st.dates(min_value=date(1000, 1, 1)), st.sampled_from(FORMS))
 def test_every_form_of_a_date_is_read(day, form):
-    assert mapping.day("zzyxqjzrq", form(day)) == day
+    assert licences.day("zzyxqjzrq", form(day)) == day
 
 
 @given(st.text(alphabet="0123456789-/年月日长期永久 ", max_size=12))
 def test_a_date_is_read_or_refused_but_never_guessed(text):
     plain = text.strip()
     try:
-        day = mapping.day("zzyxqjzrq", text)
+        day = licences.day("zzyxqjzrq", text)
     except UnknownCode as exc:
         refused = exc
     else:

@@ -5,16 +5,17 @@ import json
 import tomllib
 import zipfile
 from datetime import date, timedelta
+from importlib.resources import files
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from adapters import sandbox
 from adapters.kit.conformance import e_license as suite
-from adapters.upstreams.sd_certshare.simulator_files import ofd_file, png_file
+from adapters.sandbox.licence_files import ofd_file, png_file
 from kernel.crypto import sm2
 from kernel.gbcodes import CheckVerdict, licence_verdict, parse_citizen_id, parse_uscc
-from tests.unit.sd_certshare.conftest import FOLDER
 
 CAUSE = {
     "certificateSystemName": "s",
@@ -102,7 +103,7 @@ async def test_it_wants_credentials(ask, head):
 
 
 async def test_an_operation_that_it_does_not_offer(world):
-    assert (await world.browser.post("/CertShare/verifyFile", json={})).status_code == 404
+    assert (await world.browser.post("/CertShare/getEverything", json={})).status_code == 404
     assert (await world.browser.post("/CertShare/queryCertInfo", content=b"[")).json()["head"][
         "status"
     ] == 102
@@ -127,7 +128,7 @@ async def test_the_account_is_opened_once(world):
 
 
 def test_the_sample_is_made_of_right_numbers():
-    sample = tomllib.loads((FOLDER / "sample.toml").read_text("utf-8"))
+    sample = tomllib.loads(files(sandbox).joinpath("licences.toml").read_text("utf-8"))
     verdicts = []
     for licence in sample["licences"]:
         if licence["holder_type"] == "111":
