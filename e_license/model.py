@@ -82,7 +82,7 @@ class AnswerStatus(StrEnum):
 
 
 class Provenance(StrEnum):
-    """Which platform a licence came through (证照来源); its validity is always its issuer's word."""
+    """The platform that a licence came through (证照来源); whether it is valid its issuer says."""
 
     LOCAL = "LOCAL"
     PROVINCE = "PROVINCE"
