@@ -19,6 +19,7 @@ NAMES: Final = (*AGAINST, NAIVE_INSERT, NAIVE_READ, BARE)
 PROGRAMS: Final = (
     "seals",
     "tokens",
+    "signatures",
     "pushed payments",
     "money facts",
     "hung platform",

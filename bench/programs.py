@@ -17,6 +17,7 @@ _ARGUMENTS: Final = {
     "pushed payments": ("bench.payments", "1000"),
     "money facts": ("bench.money_facts", "25"),
     "hung platform": ("bench.hung_platform", "3"),
+    "signatures": ("bench.signatures",),
     "reconciliation": ("bench.reconciliation", "20000"),
 }
 

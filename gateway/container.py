@@ -14,6 +14,7 @@ import e_seal
 import identity
 import payments
 from gateway.cases.bill_lookup import BillLookup
+from gateway.cases.client_cases import ClientCases
 from gateway.cases.desk import DeskService
 from gateway.cases.fees import FeeService
 from gateway.cases.materials import MaterialService
@@ -22,6 +23,8 @@ from gateway.cases.service import CaseService
 from gateway.catalog.service import CatalogService
 from gateway.events.feed import EventFeed
 from gateway.events.refusals import Refusals
+from gateway.events.signing import GatewayKeys
+from gateway.events.webhooks import WebhookService
 from gateway.settings import Settings
 from identity import ClientRegistry, StaffServices
 from kernel.clock import Clock
@@ -87,6 +90,9 @@ class Container:
     staff: StaffServices
     audit: SqlAuditTrail
     sealer: AuditSealer
+    gateway_keys: GatewayKeys
+    webhooks: WebhookService
+    client_cases: ClientCases
     licences: e_license.LicenceService
     seals: e_seal.SealService
     payments: payments.PaymentService

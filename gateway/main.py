@@ -16,6 +16,7 @@ from gateway.api.v1 import (
     auth,
     callbacks,
     cases,
+    clients,
     documents,
     event_stream,
     events,
@@ -38,6 +39,7 @@ from gateway.api.v1 import (
     stepup,
     uploads,
     verification,
+    webhooks,
 )
 from gateway.container import Container
 from gateway.portal import check, pages
@@ -65,6 +67,8 @@ _ROUTERS: Final = (
     verification.router,
     public_verification.router,
     events.router,
+    clients.router,
+    webhooks.router,
     event_stream.router,
     staff_session.router,
     staff_accounts.router,

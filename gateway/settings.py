@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from enum import StrEnum
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -45,6 +47,11 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
+def _network(cidr: str) -> str:
+    ipaddress.ip_network(cidr)
+    return cidr
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -64,6 +71,23 @@ class ServerSettings(_Section):
     """Time that one request may take in all, upstream calls included."""
     upload_deadline_seconds: Annotated[float, Field(gt=0, le=600)] = 120
     """The same for requests whose body is a large file: documents to verify or to look at."""
+
+
+class Rate(_Section):
+    """How much one client may ask of one process (OURS): a bucket of tokens that refills."""
+
+    per_second: Annotated[int, Field(ge=1, le=100_000)]
+    burst: Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class PartnerSettings(_Section):
+    """Programs that sign their requests (接入应用)."""
+
+    small: Rate = Rate(per_second=5, burst=10)
+    standard: Rate = Rate(per_second=50, burst=100)
+    large: Rate = Rate(per_second=500, burst=1000)
+    callback_networks: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    """Networks of our own that webhooks may reach; the internet's public addresses always may."""
 
 
 class DatabaseSettings(_Section):
@@ -158,6 +182,7 @@ class Settings(BaseSettings):
     seal: SealOptions
     payments: payments.PaymentOptions
     adapters: dict[str, AdapterSettings] = {}
+    partners: PartnerSettings = PartnerSettings()
     worker: WorkerSettings = WorkerSettings()
     sandbox: SandboxSettings | None = None
     logs: LogSettings = LogSettings()

@@ -4,7 +4,8 @@
 import e_license.tables  # noqa: F401 - the import is the effect
 import e_seal.tables  # noqa: F401 - the import is the effect
 import gateway.cases.tables
-import gateway.catalog.tables  # noqa: F401 - the import is the effect
+import gateway.catalog.tables
+import gateway.events.tables  # noqa: F401 - the import is the effect
 import identity.clients.tables
 import identity.mandates.tables
 import identity.oauth.tables

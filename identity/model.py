@@ -201,6 +201,8 @@ class Principal(Profile):
     idp: str
     session_id: str = ""
     """Id of the session's row; a step-up raises it."""
+    client_id: str = ""
+    """Through which portal it signed in."""
 
 
 @dataclass(frozen=True)

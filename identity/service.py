@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -189,7 +190,7 @@ class IdentityService:
             ):
                 raise errors.CodeInvalid
             await work.moved(_session_move(session, SessionState.ACTIVE))
-        return model.IssuedToken(token, ends, self._principal(session.id, session.principal))
+        return model.IssuedToken(token, ends, self._principal(session, session.principal))
 
     async def authenticate(self, token: str) -> Principal:
         """Return who holds this token; raise Unauthenticated when it is unknown, idle too long, or
@@ -211,7 +212,7 @@ class IdentityService:
         idle = timedelta(seconds=self._options.idle_seconds)
         if now >= min(ends, seen + idle):
             raise Unauthenticated("the session is over")
-        principal = self._principal(session.id, sealed)
+        principal = self._principal(session, sealed)
         if now - seen >= timedelta(seconds=self._options.cache_seconds):
             async with self._works.begin() as work:
                 await self._rows.touch_session(work, session.id, now)
@@ -302,8 +303,9 @@ class IdentityService:
         )
         await work.moved(move)
 
-    def _principal(self, session_id: str, sealed: bytes) -> Principal:
-        return codec.principal_of_json(self._keys.open(session_id, "principal", sealed))
+    def _principal(self, session: Session, sealed: bytes) -> Principal:
+        stored = codec.principal_of_json(self._keys.open(session.id, "principal", sealed))
+        return replace(stored, client_id=session.client_id)
 
 
 def _session_move(session: Session, new: SessionState) -> Move:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated, Final
 
 import structlog
 from fastapi import Depends, Request
 
 from gateway.api.noted import note_refusal
+from gateway.api.peer import client_address
 from gateway.api.scopes import REQUIRED
 from gateway.cases.model import StaffScope
 from gateway.cases.translate import scope_of
@@ -79,6 +81,11 @@ def container_of(request: Request) -> Container:
     return found
 
 
+def address_of(request: Request) -> str:
+    """Return the caller's address; ``server.trusted_proxies`` says whose word is believed."""
+    return client_address(request.scope, container_of(request).settings.server.trusted_proxies)
+
+
 Services = Annotated[Container, Depends(container_of)]
 
 
@@ -137,7 +144,7 @@ async def citizen(request: Request, services: Services) -> Principal:
     if needed is None or (needed and needed not in access.scopes):
         raise ScopeMissing(needed)
     acting_for.set(access.actor.partition(" ")[0])
-    return access.principal
+    return replace(access.principal, client_id=access.client_id)
 
 
 def scope_needed(request: Request) -> str | None:

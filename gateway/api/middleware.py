@@ -29,6 +29,7 @@ from kernel.audit import circumstances
 from kernel.clock import Clock
 from kernel.crypto import sm3
 from kernel.ids import IdSource
+from kernel.signing.sdgw1 import REQUEST_DIGEST
 
 _log = structlog.get_logger("access")
 _TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -167,6 +168,8 @@ class _Answer:
             self._too_large = True
             return
         headers += [(b"x-trace-id", self._trace_id.encode()), *_SAFE_HEADERS]
+        if digest := self._scope.get(REQUEST_DIGEST):
+            headers.append((REQUEST_DIGEST.lower().encode(), digest.encode()))
         if b"cache-control" not in names:
             headers.append(_NOT_CACHED)
         await self._send({**message, "headers": headers})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -11,19 +11,28 @@ from starlette.types import Scope
 
 Networks = Sequence[IPv4Network | IPv6Network]
 _FORWARDED: Final = "x-forwarded-for"
+_MOST_HOPS: Final = 20
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(text.strip())
+        address = ip_address(text.strip())
     except ValueError:
         return None
+    # A socket of both families shows 10.0.0.1 as ::ffff:10.0.0.1.
+    return getattr(address, "ipv4_mapped", None) or address
 
 
-def is_trusted(address: str, proxies: Networks) -> bool:
-    """Whether an address belongs to a proxy in front."""
+def is_in(address: str, networks: Networks) -> bool:
+    """Whether an address belongs to one of the networks."""
     found = _parsed(address)
-    return found is not None and any(found in network for network in proxies)
+    return found is not None and any(found in network for network in networks)
+
+
+def is_allowed(address: str, cidrs: Iterable[str]) -> bool:
+    """Whether an address lies in one of the networks; none at all allow everywhere."""
+    networks = [ip_network(cidr) for cidr in cidrs]
+    return not networks or is_in(address, networks)
 
 
 def socket_peer(scope: Scope) -> str:
@@ -34,7 +43,7 @@ def socket_peer(scope: Scope) -> str:
 
 def through_proxy(scope: Scope, proxies: Networks) -> bool:
     """Whether the request came from a trusted proxy, whose headers about the client count."""
-    return is_trusted(socket_peer(scope), proxies)
+    return is_in(socket_peer(scope), proxies)
 
 
 def client_address(scope: Scope, proxies: Networks) -> str:
@@ -43,7 +52,7 @@ def client_address(scope: Scope, proxies: Networks) -> str:
     Without a trusted proxy at the socket the header is what anybody may write, and not read.
     """
     address = socket_peer(scope)
-    if not is_trusted(address, proxies):
+    if not is_in(address, proxies):
         return address
     hops = [
         hop
@@ -51,11 +60,11 @@ def client_address(scope: Scope, proxies: Networks) -> str:
         for hop in value.split(",")
         if hop.strip()
     ]
-    for hop in reversed(hops):
+    for hop in reversed(hops[-_MOST_HOPS:]):
         found = _parsed(hop)
         if found is None:
             return address
         address = str(found)
-        if not is_trusted(address, proxies):
+        if not is_in(address, proxies):
             return address
     return address

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from adapters.kit.callbacks import AddressRefused, CallbackClient, Guard
 from gateway.bootstrap.ground import Ground
+from gateway.bootstrap.outgoing import outgoing_of
 from gateway.bootstrap.staffing import staff_of
 from gateway.bootstrap.upstreams import of_port
 from identity.clients.repository import SqlClientRows
@@ -90,6 +91,7 @@ def people_of(ground: Ground) -> dict[str, Any]:
         "mandates": mandates,
         "step_ups": _step_ups(ground, service, oauth),
         "post": _post,
+        **outgoing_of(ground, clients),
     }
 
 

@@ -32,7 +32,7 @@ from kernel.work import Work
 
 _CONTENT: Final = TypeAdapter(Content)
 _MOST_OWN_CASES: Final = 1000
-_LINE: Final = (
+LINE: Final = (
     cases.c.case_id,
     cases.c.case_no,
     cases.c.receipt_no,
@@ -96,10 +96,10 @@ class SqlCaseRepository:
         require_one(result)
 
     async def mine(self, work: Work, owner: str, before: str, limit: int) -> Sequence[CaseLine]:
-        query = select(*_LINE).where(cases.c.owner == owner).order_by(cases.c.case_id.desc())
+        query = select(*LINE).where(cases.c.owner == owner).order_by(cases.c.case_id.desc())
         if before:
             query = query.where(cases.c.case_id < before)
-        return [_line(row) for row in await connection(work).execute(query.limit(limit))]
+        return [line_of(row) for row in await connection(work).execute(query.limit(limit))]
 
     async def ids_of(self, work: Work, owner: str) -> Sequence[str]:
         query = select(cases.c.case_id).where(cases.c.owner == owner)
@@ -109,14 +109,14 @@ class SqlCaseRepository:
     async def worklist(
         self, work: Work, scope: StaffScope, state: CaseState, after: str, limit: int
     ) -> Sequence[CaseLine]:
-        query = select(*_LINE).where(cases.c.state == state, cases.c.case_id > after)
+        query = select(*LINE).where(cases.c.state == state, cases.c.case_id > after)
         if scope.department:
             query = query.where(cases.c.department == scope.department)
         regions = [
             d.code6 for d in divisions.divisions() if divisions.within(d.code6, scope.region)
         ]
         query = query.where(cases.c.region.in_(regions)).order_by(cases.c.case_id).limit(limit)
-        return [_line(row) for row in await connection(work).execute(query)]
+        return [line_of(row) for row in await connection(work).execute(query)]
 
     async def put_material(self, work: Work, case_id: CaseId, material: CaseMaterial) -> None:
         conn = connection(work)
@@ -211,7 +211,8 @@ def _material(row: Row[Any]) -> CaseMaterial:
     )
 
 
-def _line(row: Row[*tuple[Any, ...]]) -> CaseLine:
+def line_of(row: Row[*tuple[Any, ...]]) -> CaseLine:
+    """Return a line of a list from its row."""
     return CaseLine(
         case_id=CaseId(row.case_id),
         case_no=None if row.case_no is None else CaseNo(row.case_no),

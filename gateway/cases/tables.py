@@ -49,6 +49,9 @@ cases: Final = Table(
     # My cases, newest first, and a department's worklist, oldest first: ids sort by time.
     Index("ix_gateway_case_owner_case_id", "owner", "case_id"),
     Index("ix_gateway_case_region_state_case_id", "region", "state", "case_id"),
+    # What a client declared, and what was sent to a department's own system.
+    Index("ix_gateway_case_client_id_case_id", "client_id", "case_id"),
+    Index("ix_gateway_case_department_case_id", "department", "case_id"),
 )
 
 materials: Final = Table(

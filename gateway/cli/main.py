@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import adapters, audit, cases, clients, data, processes, seals, staff
+from gateway.cli import adapters, audit, cases, clients, data, processes, seals, sign, staff
 from gateway.cli.demo import command as demo
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 processes.add_to(app)
+sign.add_to(app)
 app.add_typer(data.app, name="db")
 app.add_typer(adapters.app, name="adapter")
 app.add_typer(cases.app, name="case")

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from gateway.container import Container
 from gateway.worker.auditing import follow_audit
 from gateway.worker.steps import register
+from gateway.worker.webhooks import follow_events
 from kernel.db.task_kinds import TaskRegistry
 from kernel.db.tasks import Outcome, TaskEngine
 
@@ -105,6 +106,8 @@ async def run_worker(
         stack.callback(following.cancel)
         sealing = asyncio.create_task(follow_audit(container))
         stack.callback(sealing.cancel)
+        handing_out = asyncio.create_task(follow_events(container))
+        stack.callback(handing_out.cancel)
         _log.info("worker_started", kinds=len(registry.kinds))
         await engine.run_forever(stop)
     _log.info("worker_stopped")

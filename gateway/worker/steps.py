@@ -14,6 +14,7 @@ from gateway.cases.service import VOID_TASK
 from gateway.container import Container
 from gateway.worker.keys import register_keys
 from gateway.worker.sign_in import register_sign_in
+from gateway.worker.webhooks import register_webhooks
 from kernel.db import inbox, task_store
 from kernel.db.task_kinds import Backoff, TaskRegistry
 from kernel.db.task_run import Abandon, Run, Together
@@ -101,6 +102,7 @@ def register(registry: TaskRegistry, services: Container) -> None:
     )
     register_keys(registry, services)
     register_sign_in(registry, services)
+    register_webhooks(registry, services)
     registry.every("identity.sweep", _HOURLY, [_forget_logins(services)])
     registry.every("idempotency.purge", _HOURLY, [_purge_keys(services)])
     registry.every("tasks.purge", _DAILY, [_purge_tasks(services)])

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, func, select, text, update
+from sqlalchemy import Row, Select, func, select, text, update
 
 from kernel.db.engine import is_postgresql
 from kernel.db.tables import events
 from kernel.db.work import SqlWorks, connection
 from kernel.work import JsonMap, Work
 
+References = Collection[str] | Select[tuple[str]]
+"""References one by one, or the statement that finds them."""
 _SEAL_LOCK: Final = 0x7365616C  # "seal"
 _SEAL_AT_ONCE: Final = 1000
 
@@ -64,17 +66,14 @@ class EventLog:
         self,
         position: int,
         limit: int = 100,
-        references: Collection[str] | None = None,
+        references: References | None = None,
     ) -> Sequence[Event]:
         """Return up to ``limit`` events behind ``position`` (0: all), of some references if given.
 
-        Seals what was committed since the last reader came. Must not be called inside a unit of
-        work that reads.
+        References are given one by one, or by the statement that finds them. Seals what was
+        committed since the last reader came. Must not be called inside a unit of work that reads.
         """
-        async with self._works.read() as work:
-            waiting = select(events.c.id).where(events.c.position.is_(None)).limit(1)
-            unsealed = (await connection(work).execute(waiting)).first() is not None
-        if unsealed:
+        if await self._is_waiting():
             await self.seal()
         statement = select(*_COLUMNS).where(events.c.position > position)
         if references is not None:
@@ -85,10 +84,21 @@ class EventLog:
             )
             return [_event(row) for row in rows]
 
+    async def newest(self) -> int:
+        """Seal what was committed and return the newest position."""
+        while await self._is_waiting():
+            await self.seal()
+        return await self.last_position()
+
     async def last_position(self) -> int:
         """Return the newest position; 0 when nothing is sealed."""
         async with self._works.read() as work:
             return await _last(work)
+
+    async def _is_waiting(self) -> bool:
+        async with self._works.read() as work:
+            waiting = select(events.c.id).where(events.c.position.is_(None)).limit(1)
+            return (await connection(work).execute(waiting)).first() is not None
 
 
 async def _last(work: Work) -> int:

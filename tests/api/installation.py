@@ -55,4 +55,5 @@ def document_for(town: Town, database_url: str) -> dict[str, Any]:
         "seal": {"upstream": "sd_seal", "trust_anchors_file": str(town.trust_anchors)},
         "payments": {"upstream": "cnnontax_tcp"},
         "adapters": adapters,
+        "partners": {"callback_networks": ["127.0.0.0/8", "::1/128"]},
     }

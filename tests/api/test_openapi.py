@@ -26,6 +26,7 @@ KEYLESS |= {"/v1/staff/password", "/v1/staff/sessions/{session_id}"}
 KEYLESS |= {"/v1/staff/accounts/{staff_id}/activation"}
 """Writes that may be repeated without a key: they create nothing."""
 BODYLESS = {"submit", "withdraw", "discard", "collect", "payments", "logout"}
+BODYLESS |= {"unsubscribe", "redeliver"}
 BODYLESS |= {"receive", "accept", "take", "void", "confirm", "approve", "fetch"}
 BODYLESS |= {"session", "{session_id}", "activation", "close", "unlock", "refuse"}
 BODYLESS |= {"revoke", "result", "switch"}

@@ -80,7 +80,7 @@ async def declare(
             require_same(applicant, told.name, told.id_number)
         case = await services.cases.declare(
             owner=acting.sub if mandate is None else mandate.granted_by,
-            client_id=acting.principal.idp,
+            client_id=acting.principal.client_id,
             ial=acting.principal.ial,
             applicant=applicant,
             item_code=body.item_code,

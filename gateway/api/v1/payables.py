@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, model_validator
 import payments
 from gateway.api.assurance import Reads
 from gateway.api.body import JsonBody, Posted
-from gateway.api.callers import Services
+from gateway.api.callers import Services, address_of
 from gateway.api.v1.shapes import Named, shown
 from gateway.api.v1.views import BillView
 from gateway.cases.fees import PAYABLE
@@ -106,7 +106,7 @@ async def look_up(
     An unknown code and a wrong detail get the same answer after the same time; five tries per
     code and thirty per caller in ten minutes.
     """
-    caller = request.client.host if request.client else ""
+    caller = address_of(request)
     bill = await services.lookup.look_up(
         body.pay_code,
         caller=caller,

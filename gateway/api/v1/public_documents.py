@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
-from gateway.api.callers import Services
+from gateway.api.callers import Services, address_of
 from gateway.api.limiter import Limiter
 from gateway.api.v1.shapes import shown
 from gateway.cases.model import Checked
@@ -49,8 +49,7 @@ def limited(request: Request, services: Services) -> None:
     limiter = request.app.state.limiter
     if not isinstance(limiter, Limiter):
         raise TypeError("the application was made without a limiter")
-    address = request.client.host if request.client is not None else ""
-    limiter.take(address, services.clock.monotonic())
+    limiter.take(address_of(request), services.clock.monotonic())
 
 
 @router.get("/documents/{number}", dependencies=[Depends(limited)])

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from e_seal import NoSuchPage, OfdError, picture_of_page
-from gateway.api.callers import Services
+from gateway.api.callers import Services, address_of
 from gateway.api.limiter import Limiter
 from gateway.api.v1.uploads import FILE_BODY, MAX_DOCUMENT, uploaded
 from gateway.api.v1.verification import VerificationView
@@ -72,8 +72,7 @@ Grant = Annotated[Strangers, Depends(strangers)]
 
 def limited(request: Request, services: Services, grant: Grant) -> None:
     """Count the caller's address before its file is taken. Raises TooManyRequests."""
-    address = request.client.host if request.client is not None else ""
-    grant.limiter.take(address, services.clock.monotonic())
+    grant.limiter.take(address_of(request), services.clock.monotonic())
 
 
 @router.post(

@@ -13,12 +13,13 @@ from gateway.api.body import JsonBody, Posted
 from gateway.api.callers import (
     Services,
     Somebody,
+    address_of,
     capacity_key,
     require_same_site,
     sid_cookie,
 )
 from gateway.api.noted import note_refusal
-from gateway.api.peer import client_address, through_proxy
+from gateway.api.peer import through_proxy
 from gateway.container import Container
 from identity import FactorMethod, Identified, StaffSession
 from kernel.errors import Forbidden, Text
@@ -145,10 +146,6 @@ class Password(Posted):
     new: Annotated[SecretStr, Field(max_length=1024)]
 
 
-def _address(request: Request, services: Container) -> str:
-    return client_address(request.scope, services.settings.server.trusted_proxies)
-
-
 async def _certificate(request: Request, services: Container) -> str | None:
     """Return the fingerprint that the trusted proxy handed over. Raises ForgedProxyHeader."""
     name = services.settings.staff.certificate_header
@@ -184,7 +181,7 @@ async def begin(
     require_same_site(request)
     await _certificate(request, services)
     accepted = await services.staff.login.begin(
-        body.login, body.password.get_secret_value(), _address(request, services)
+        body.login, body.password.get_secret_value(), address_of(request)
     )
     return Challenge(
         challenge=accepted.challenge,
@@ -205,7 +202,7 @@ async def finish(
         body.method,
         body.code.get_secret_value(),
         await _certificate(request, services),
-        _address(request, services),
+        address_of(request),
     )
     answer = SignedIn(
         csrf_token=services.staff.sessions.csrf_token(opened.sid),
@@ -259,6 +256,6 @@ async def change_password(
         who,
         body.old.get_secret_value(),
         body.new.get_secret_value(),
-        _address(request, services),
+        address_of(request),
     )
     return Response(status_code=_NO_CONTENT)
