@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import tomli_w
 
+import e_license
 from gateway.bootstrap import build
 from gateway.cases.model import Channel
 from gateway.cases.translate import applicant_of, scope_of
@@ -92,6 +93,7 @@ async def prepare(settings: Settings, cases: int, tell: Tell) -> Prepared:
     await upgrade(settings.database.url.get_secret_value())
     container = build(settings, process="onewindow bench")
     try:
+        await container.licence_types.take_in(e_license.bundled())
         await container.catalog.take_in(catalogue.bundled())
         await container.staff.accounts.provision(_CLERK)
         clerk = await container.staff.accounts.issue_token(_CLERK.id, timedelta(hours=_HOURS))

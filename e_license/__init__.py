@@ -1,14 +1,21 @@
 """Electronic licences (电子证照): the only door to this domain."""
 
+from e_license.asking import TOO_LATE
+from e_license.catalogue import FaceField, LicenceType, TypeCatalogue, bundled
 from e_license.errors import (
     InvalidHolder,
     InvalidPurpose,
     LicenceDenied,
+    LicenceGrantInvalid,
     LicenceNotFound,
     LicenceNotSupported,
     LicenceNotUsable,
+    LicencePurposeMissing,
 )
+from e_license.grants.model import GrantRequest, Matter
+from e_license.grants.service import Grants, hash_of
 from e_license.model import (
+    Access,
     AnswerStatus,
     AuthBasis,
     FetchRequest,
@@ -20,6 +27,7 @@ from e_license.model import (
     LicenceState,
     LicenceUse,
     LookupRequest,
+    Operation,
     Provenance,
     Purpose,
 )
@@ -42,6 +50,8 @@ __all__ = [
     "PORT_VERSION",
     "RECORDED",
     "STATE_TEXTS",
+    "TOO_LATE",
+    "Access",
     "Agreement",
     "AnswerStatus",
     "AuthBasis",
@@ -49,7 +59,10 @@ __all__ = [
     "ClaimedFace",
     "ConsentStarted",
     "ConsentStatus",
+    "FaceField",
     "FetchRequest",
+    "GrantRequest",
+    "Grants",
     "Holder",
     "IdDocType",
     "InvalidHolder",
@@ -58,19 +71,27 @@ __all__ = [
     "LicenceAnswer",
     "LicenceDenied",
     "LicenceDocument",
+    "LicenceGrantInvalid",
     "LicenceNotFound",
     "LicenceNotSupported",
     "LicenceNotUsable",
     "LicenceOptions",
     "LicenceProvider",
+    "LicencePurposeMissing",
     "LicenceRepository",
     "LicenceService",
     "LicenceState",
+    "LicenceType",
     "LicenceUse",
     "LookupRequest",
+    "Matter",
+    "Operation",
     "Provenance",
     "Purpose",
     "SubjectHash",
+    "TypeCatalogue",
     "Verification",
     "advice",
+    "bundled",
+    "hash_of",
 ]

@@ -27,6 +27,30 @@ class InvalidPurpose(InvalidInput):
     clerk = Text("用证事由应为 1 至 200 个字。", "The cause of use must have 1 to 200 characters.")
 
 
+class LicencePurposeMissing(Forbidden):
+    """No open case or pre-check of an item lists this licence type for this holder."""
+
+    code = "licence_purpose_missing"
+    title = Text("没有用证事由", "No purpose entitles to this licence")
+    citizen = Text(
+        "该办件不能使用这份证照，请上传照片或扫描件。",
+        "This case may not use the licence; please upload a photo or scan.",
+    )
+    clerk = Text(
+        "办件已结束，或事项未列明该类证照，不能查询。",
+        "The case is over, or its item does not list this licence type.",
+    )
+
+
+class LicenceGrantInvalid(Forbidden):
+    """The grant of this look-up is unknown, used up, over, or for something else."""
+
+    code = "licence_grant_invalid"
+    title = Text("用证授权无效", "The grant of this look-up is not valid")
+    citizen = Text("授权已失效，请重新操作。", "The permission has ended; please try again.")
+    clerk = Text("一次性用证授权已使用或过期，请重新发起。", "The grant is used up; start again.")
+
+
 class LicenceNotFound(NotFound):
     """The source has no such licence, or this case has not asked for it."""
 

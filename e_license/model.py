@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -11,12 +12,14 @@ from typing import Final
 
 from e_license.errors import InvalidHolder, InvalidPurpose
 from kernel.crypto import sm3
-from kernel.gbcodes import CheckVerdict
+from kernel.gbcodes import CheckVerdict, InvalidLicenceIdentifier, parse_licence_identifier
 from kernel.work import MAX_REFERENCE
 
 MAX_CAUSE: Final = 200
 _MAX_CODE: Final = 64
 _MAX_ITEM_CODE: Final = 50
+_JOINT: Final = re.compile(r"[、,，;；^]")
+"""No name of a person or organisation holds these; the · of minority names is none of them."""
 
 
 class IdDocType(StrEnum):
@@ -154,6 +157,21 @@ class Licence:
     """持证主体代码 as the source wrote it, several for joint holders; empty when it did not say."""
     provenance: Provenance = Provenance.PROVINCE
 
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """Return the names of all holders: joint holders (共有) are told as one text."""
+        return tuple(name for part in _JOINT.split(self.holder_name) if (name := part.strip()))
+
+    @property
+    def version(self) -> int | None:
+        """Return the version of its identifier, which grows with every re-issue; None when it
+        cannot be read.
+        """
+        try:
+            return int(parse_licence_identifier(self.identifier).version)
+        except InvalidLicenceIdentifier:
+            return None
+
     def may_replace_paper(self, on: date) -> bool:
         """Tell whether this licence may stand for a paper material on a day in Beijing: only a
         VALID one in its term may.
@@ -178,6 +196,10 @@ class LicenceAnswer:
     source: str = ""
     """Name of the provider that answered."""
     fetched_at: datetime | None = None
+    since: datetime | None = None
+    """For UNAVAILABLE: since when this source has not been answering this process."""
+    retry_at: datetime | None = None
+    """When asking again may help; None when it will not."""
 
     def usable(self, on: date) -> tuple[Licence, ...]:
         """Return the licences that may replace a paper material on a day in Beijing."""
@@ -214,6 +236,8 @@ class LookupRequest:
     material_code: str
     channel: str = ""
     trace_id: str = ""
+    grant: str = ""
+    """Id of the grant that this question uses up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +249,7 @@ class FetchRequest:
     purpose: Purpose
     channel: str = ""
     trace_id: str = ""
+    grant: str = ""
 
 
 class Operation(StrEnum):
@@ -258,6 +283,8 @@ class Access:
     outcome: str
     upstream_status: str
     elapsed_ms: int
+    fields: tuple[str, ...] = ()
+    """Keys of the face data that were handed over; never their contents."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,12 @@ class LicenceRepository(Protocol):
         """Append one row to the access log."""
         ...
 
+    async def accesses(
+        self, work: Work, subject_hash: str, before: int | None, limit: int
+    ) -> Sequence[tuple[int, Access]]:
+        """Return rows of a holder's access log with their ids, newest first, below an id."""
+        ...
+
     async def save_use(self, work: Work, use: LicenceUse) -> bool:
         """Write what a licence serves, or bring an earlier row of the same case, material and
         licence up to date.

@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from pydantic import TypeAdapter
 from sqlalchemy import Row, insert, select, update
 
-from e_license.model import Access, LicenceDocument, LicenceState, LicenceUse
-from e_license.tables import access_log, uses
+from e_license.catalogue import LicenceType
+from e_license.model import (
+    Access,
+    AuthBasis,
+    LicenceDocument,
+    LicenceState,
+    LicenceUse,
+    Operation,
+)
+from e_license.tables import access_log, types, uses
 from kernel.db.base import upsert
 from kernel.db.work import connection
 from kernel.gbcodes import CheckVerdict
 from kernel.work import Work
+
+_TYPE: Final = TypeAdapter(LicenceType)
 
 
 class SqlLicenceRepository:
@@ -22,6 +33,15 @@ class SqlLicenceRepository:
 
     async def log_access(self, work: Work, access: Access) -> None:
         await connection(work).execute(insert(access_log).values(**asdict(access)))
+
+    async def accesses(
+        self, work: Work, subject_hash: str, before: int | None, limit: int
+    ) -> Sequence[tuple[int, Access]]:
+        query = select(access_log).where(access_log.c.subject_hash == subject_hash)
+        if before is not None:
+            query = query.where(access_log.c.id < before)
+        query = query.order_by(access_log.c.id.desc()).limit(limit)
+        return [(row.id, _access(row)) for row in await connection(work).execute(query)]
 
     async def save_use(self, work: Work, use: LicenceUse) -> bool:
         conn = connection(work)
@@ -58,6 +78,17 @@ class SqlLicenceRepository:
         rows = select(uses).where(uses.c.reference == reference).order_by(uses.c.id)
         return [_use(row) for row in await connection(work).execute(rows)]
 
+    async def types(self, work: Work) -> Sequence[LicenceType]:
+        rows = await connection(work).execute(select(types).order_by(types.c.code))
+        return [_TYPE.validate_python(dict(row)) for row in rows.mappings()]
+
+    async def put_types(self, work: Work, given: Sequence[LicenceType]) -> None:
+        conn = connection(work)
+        for one in given:
+            values = _TYPE.dump_python(one, mode="json")
+            row = upsert(conn, types).values(**values)
+            await conn.execute(row.on_conflict_do_update(index_elements=["code"], set_=values))
+
     async def set_document(
         self,
         work: Work,
@@ -76,6 +107,28 @@ class SqlLicenceRepository:
                 document_at=at,
             ),
         )
+
+
+def _access(row: Row[Any]) -> Access:
+    return Access(
+        at=row.at,
+        reference=row.reference,
+        item_code=row.item_code,
+        actor=row.actor,
+        channel=row.channel,
+        trace_id=row.trace_id,
+        subject_hash=row.subject_hash,
+        licence_type=row.licence_type,
+        identifier=row.identifier,
+        operation=Operation(row.operation),
+        cause=row.cause,
+        auth_basis=AuthBasis(row.auth_basis),
+        source=row.source,
+        outcome=row.outcome,
+        upstream_status=row.upstream_status,
+        elapsed_ms=row.elapsed_ms,
+        fields=tuple(row.fields or ()),
+    )
 
 
 def _use(row: Row[Any]) -> LicenceUse:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
-from e_license.errors import LicenceNotFound, LicenceNotSupported
+from e_license.asking import Calls, Sources
+from e_license.errors import LicenceNotFound
+from e_license.grants.model import Use
+from e_license.grants.service import Grants
 from e_license.model import (
     Access,
     AnswerStatus,
@@ -26,67 +27,25 @@ from e_license.model import (
     Operation,
 )
 from e_license.options import LicenceOptions
-from e_license.ports import LicenceProvider, LicenceRepository, SubjectHash
+from e_license.ports import LicenceProvider, LicenceRepository
 from kernel.clock import Clock
-from kernel.errors import Failure, UpstreamError, UpstreamProtocolError
+from kernel.errors import UpstreamProtocolError
 from kernel.ids import IdSource
-from kernel.masking import scrub
+from kernel.paging import Page, decode_cursor, page_of
 from kernel.work import JsonMap, Work, WorkSource, require_no_open_work
 
-T = TypeVar("T")
-
-_log: Final = logging.getLogger(__name__)
-
-_ABORTED: Final = "ABORTED"
-_FROM_MEMORY: Final = "MEMORY"
 RECORDED: Final = "elicense.recorded"
 """Event: a licence stands for a material of a case, or does so in another state than before."""
-
-
-@dataclass
-class _Calls:
-    """The calls made for one request and what the log will say about each."""
-
-    request: LookupRequest | FetchRequest
-    subject_hash: str
-    licence_type: str
-    identifier: str = ""
-    made: list[Access] = field(default_factory=list)
-
-
-class _Misses:
-    """Questions that were answered NOT_FOUND a moment ago, in this process, bounded in number and
-    age.
-    """
-
-    def __init__(self, clock: Clock, options: LicenceOptions) -> None:
-        self._clock = clock
-        self._options = options
-        self._until: OrderedDict[tuple[str, str], float] = OrderedDict()
-
-    def add(self, key: tuple[str, str]) -> None:
-        self._until[key] = self._clock.monotonic() + self._options.miss_seconds
-        self._until.move_to_end(key)
-        if len(self._until) > self._options.miss_entries:
-            self._until.popitem(last=False)
-
-    def __contains__(self, key: tuple[str, str]) -> bool:
-        until = self._until.get(key)
-        if until is None:
-            return False
-        if until <= self._clock.monotonic():
-            del self._until[key]
-            return False
-        return True
 
 
 class LicenceService:
     """电子证照 for the acceptance process; cases appear here as opaque references only.
 
-    ``providers`` are asked in their order until one has an answer. An upstream that is down makes
-    an answer, not an exception: the applicant uploads the paper instead. Every question put to a
-    source is logged with who asked, for what and on which basis; face data are handed through and
-    never stored.
+    ``providers`` are asked in their order until one has an answer, and only after a grant of
+    exactly this question was used up in the database (``e_license.grants``). An upstream that is
+    down makes an answer, not an exception: the applicant uploads the paper instead. Every question
+    put to a source is logged with who asked, for what and on which basis; face data are handed
+    through and never stored.
     """
 
     def __init__(
@@ -96,63 +55,97 @@ class LicenceService:
         works: WorkSource,
         clock: Clock,
         ids: IdSource,
-        subject_hash: SubjectHash,
+        grants: Grants,
         options: LicenceOptions,
     ) -> None:
-        self._providers = dict(providers)
+        self._sources = Sources(providers, clock, options)
         self._repository = repository
         self._works = works
         self._clock = clock
         self._ids = ids
-        self._subject_hash = subject_hash
+        self._grants = grants
         self._options = options
-        self._misses = _Misses(clock, options)
+
+    @property
+    def precheck_seconds(self) -> float:
+        """Return within how many seconds a pre-check has its answers."""
+        return self._options.precheck_ms / 1000
 
     async def lookup(self, request: LookupRequest) -> LicenceAnswer:
         """Ask for a holder's licences of one type and record those found as serving the material.
 
-        Never raises an upstream error. NOT_FOUND is remembered for up to a minute.
+        Never raises an upstream error. Raises LicenceGrantInvalid. NOT_FOUND is remembered for up
+        to a minute.
         """
         require_no_open_work()
-        calls = _Calls(request, self._hash(request.holder), request.licence_type)
+        (calls,) = await self._begun([request])
         async with self._logged(calls):
-            answer = await self._find(request, calls)
-        await self._record(calls, [self._use(request, answer, one) for one in answer.licences])
+            answer = await self._sources.find(request, calls)
+        await self._record([(calls, self._found(request, calls, answer))])
         return answer
+
+    async def lookup_all(
+        self, requests: Sequence[LookupRequest], *, seconds: float
+    ) -> list[LicenceAnswer]:
+        """Ask several questions at once, all sources side by side, and answer in this time.
+
+        The answers have the order of the requests; who is too late is UNAVAILABLE with the reason
+        ``deadline_exceeded``. Raises LicenceGrantInvalid before anybody is asked.
+        """
+        require_no_open_work()
+        begun = await self._begun(requests)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._sources.find(request, calls, seconds=seconds))
+                    for request, calls in zip(requests, begun, strict=True)
+                ]
+        except BaseException:
+            await self._record([(calls, ()) for calls in begun])
+            raise
+        answers = [task.result() for task in tasks]
+        together = zip(requests, begun, answers, strict=True)
+        await self._record(
+            [(calls, self._found(one, calls, told)) for one, calls, told in together]
+        )
+        return answers
 
     async def fetch(self, request: FetchRequest) -> LicenceAnswer:
         """Ask again about a licence that serves this case, and bring the record up to date.
 
-        Raises LicenceNotFound when the case never looked this licence up; no upstream error.
+        Raises LicenceNotFound when the case never looked this licence up, LicenceGrantInvalid; no
+        upstream error.
         """
         require_no_open_work()
         known = await self._known(request)
-        calls = _Calls(request, known[0].subject_hash, known[0].licence_type, request.identifier)
         source = known[0].source
-        provider = self._provider(source)
+        provider = self._sources.provider(source)
+        calls = await self._granted(request, known[0], Operation.FETCH)
         async with self._logged(calls):
-            answer = await self._answer(
+            answer = await self._sources.answer(
                 calls,
                 Operation.FETCH,
                 source,
                 lambda: provider.fetch(request.identifier, request.purpose),
             )
-        await self._record(calls, [_refreshed(use, answer, self._clock.now()) for use in known])
+        fresh = [_refreshed(use, answer, self._clock.now()) for use in known]
+        await self._record([(calls, fresh)])
         return answer
 
     async def fetch_document(self, request: FetchRequest) -> LicenceDocument:
         """Return the file of a licence that serves this case, and store its digests.
 
         The upstream's temporary address stays inside the adapter. Raises LicenceNotFound,
-        LicenceDenied, LicenceNotUsable, LicenceNotSupported and the upstream errors.
+        LicenceDenied, LicenceNotUsable, LicenceNotSupported, LicenceGrantInvalid and the upstream
+        errors.
         """
         require_no_open_work()
         known = await self._known(request)
-        calls = _Calls(request, known[0].subject_hash, known[0].licence_type, request.identifier)
         source = known[0].source
-        provider = self._provider(source)
+        provider = self._sources.provider(source)
+        calls = await self._granted(request, known[0], Operation.DOCUMENT)
         async with self._logged(calls):
-            document = await self._timed(
+            document = await self._sources.timed(
                 calls,
                 Operation.DOCUMENT,
                 source,
@@ -170,10 +163,56 @@ class LicenceService:
     async def served(self, reference: str) -> Sequence[LicenceUse]:
         """Return which licences serve which materials of a case, oldest first."""
         async with self._works.read() as work:
-            return await self._repository.uses(work, reference)
+            return await self.served_in(work, reference)
 
-    def _hash(self, holder: Holder) -> str:
-        return self._subject_hash(f"{holder.kind.value}:{holder.code.upper()}")
+    async def served_in(self, work: Work, reference: str) -> Sequence[LicenceUse]:
+        """Like ``served``, in a unit of work that is open."""
+        return await self._repository.uses(work, reference)
+
+    async def ledger(
+        self, holder: Holder, cursor: str | None, limit: int
+    ) -> Page[tuple[int, Access]]:
+        """Return a page of who read this holder's licences, newest first. Raises InvalidCursor."""
+        before = int(decode_cursor(cursor, (int,))[0]) if cursor else None
+        async with self._works.read() as work:
+            rows = await self._repository.accesses(
+                work, self._grants.hash_of(holder), before, limit + 1
+            )
+        return page_of(rows, limit, lambda row: (row[0],))
+
+    async def _begun(self, requests: Sequence[LookupRequest]) -> list[Calls]:
+        begun = [
+            Calls(request, self._grants.hash_of(request.holder), request.licence_type)
+            for request in requests
+        ]
+        wanted = [
+            Use(
+                request.grant,
+                request.purpose.reference,
+                calls.subject_hash,
+                calls.licence_type,
+                Operation.FIND,
+            )
+            for request, calls in zip(requests, begun, strict=True)
+        ]
+        async with self._works.begin() as work:
+            await self._grants.consume(work, wanted)
+        return begun
+
+    async def _granted(
+        self, request: FetchRequest, known: LicenceUse, operation: Operation
+    ) -> Calls:
+        use = Use(
+            request.grant,
+            request.purpose.reference,
+            known.subject_hash,
+            known.licence_type,
+            operation,
+            request.identifier,
+        )
+        async with self._works.begin() as work:
+            await self._grants.consume(work, [use])
+        return Calls(request, known.subject_hash, known.licence_type, request.identifier)
 
     async def _known(self, request: FetchRequest) -> list[LicenceUse]:
         # Rights of use are per case: an identifier alone opens nothing.
@@ -183,87 +222,14 @@ class LicenceService:
             raise LicenceNotFound("this reference has not looked the licence up")
         return known
 
-    def _provider(self, source: str) -> LicenceProvider:
-        found = self._providers.get(source)
-        if found is None:
-            raise LicenceNotSupported("the source of this licence is not connected any more")
-        return found
+    def _found(
+        self, request: LookupRequest, calls: Calls, answer: LicenceAnswer
+    ) -> list[LicenceUse]:
+        return [self._use(request, calls, answer, licence) for licence in answer.licences]
 
-    async def _find(self, request: LookupRequest, calls: _Calls) -> LicenceAnswer:
-        key = (calls.subject_hash, request.licence_type)
-        answer = LicenceAnswer(AnswerStatus.NOT_FOUND, fetched_at=self._clock.now())
-        if key in self._misses:
-            return await self._answer(calls, Operation.FIND, _FROM_MEMORY, _always(answer))
-        for source, provider in self._providers.items():
-            question = partial(provider.find, request.holder, request.licence_type, request.purpose)
-            asked = await self._answer(calls, Operation.FIND, source, question)
-            if asked.status not in {AnswerStatus.NOT_FOUND, AnswerStatus.UNAVAILABLE}:
-                return asked
-            # A source that could not answer might have had it.
-            if answer.status is AnswerStatus.NOT_FOUND:
-                answer = asked
-        if answer.status is AnswerStatus.NOT_FOUND:
-            self._misses.add(key)
-        return answer
-
-    async def _answer(
-        self,
-        calls: _Calls,
-        operation: Operation,
-        source: str,
-        call: Callable[[], Awaitable[LicenceAnswer]],
-    ) -> LicenceAnswer:
-        try:
-            answer = await self._timed(calls, operation, source, call)
-        except UpstreamError as exc:
-            answer = LicenceAnswer(
-                AnswerStatus.UNAVAILABLE, reason=exc.code, upstream_status=_upstream_code(exc)
-            )
-        return replace(answer, source=source, fetched_at=self._clock.now())
-
-    async def _timed(
-        self,
-        calls: _Calls,
-        operation: Operation,
-        source: str,
-        call: Callable[[], Awaitable[T]],
-    ) -> T:
-        begun = self._clock.monotonic()
-        outcome, upstream_status = _ABORTED, ""
-        try:
-            result = await call()
-            outcome = AnswerStatus.FOUND
-            if isinstance(result, LicenceAnswer):
-                outcome, upstream_status = result.status, result.upstream_status
-            return result
-        except Failure as exc:
-            outcome, upstream_status = exc.code, _upstream_code(exc)
-            raise
-        finally:
-            purpose = calls.request.purpose
-            calls.made.append(
-                Access(
-                    at=self._clock.now(),
-                    reference=purpose.reference,
-                    item_code=purpose.item_code,
-                    actor=calls.request.actor,
-                    channel=calls.request.channel,
-                    trace_id=calls.request.trace_id,
-                    subject_hash=calls.subject_hash,
-                    licence_type=calls.licence_type,
-                    identifier=calls.identifier,
-                    operation=operation,
-                    cause=scrub(purpose.cause),
-                    auth_basis=purpose.auth_basis,
-                    source=source,
-                    outcome=outcome,
-                    upstream_status=upstream_status,
-                    elapsed_ms=round((self._clock.monotonic() - begun) * 1000),
-                )
-            )
-            _log.info("licence %s for %s: %s", operation, purpose.reference, outcome)
-
-    def _use(self, request: LookupRequest, answer: LicenceAnswer, licence: Licence) -> LicenceUse:
+    def _use(
+        self, request: LookupRequest, calls: Calls, answer: LicenceAnswer, licence: Licence
+    ) -> LicenceUse:
         return LicenceUse(
             id=self._ids.new("use"),
             reference=request.purpose.reference,
@@ -271,7 +237,7 @@ class LicenceService:
             identifier=licence.identifier,
             identifier_check=licence.identifier_check,
             licence_type=licence.type_code,
-            subject_hash=self._hash(request.holder),
+            subject_hash=calls.subject_hash,
             source=answer.source,
             state=licence.state,
             raw_state=licence.raw_state,
@@ -281,40 +247,30 @@ class LicenceService:
         )
 
     @asynccontextmanager
-    async def _logged(self, calls: _Calls) -> AsyncIterator[None]:
+    async def _logged(self, calls: Calls) -> AsyncIterator[None]:
         try:
             yield
         except BaseException:
             # Also when the request is cancelled: personal data may have been read.
-            await self._record(calls, ())
+            await self._record([(calls, ())])
             raise
 
-    async def _record(self, calls: _Calls, uses: Sequence[LicenceUse]) -> None:
+    async def _record(self, done: Sequence[tuple[Calls, Sequence[LicenceUse]]]) -> None:
         async with self._works.begin() as work:
-            await self._write(work, calls)
-            for use in uses:
-                if await self._repository.save_use(work, use):
-                    data: JsonMap = {
-                        "material_code": use.material_code,
-                        "licence_type": use.licence_type,
-                        "state": use.state.value,
-                    }
-                    await work.emit(RECORDED, use.reference, data)
+            for calls, uses in done:
+                await self._write(work, calls)
+                for use in uses:
+                    if await self._repository.save_use(work, use):
+                        data: JsonMap = {
+                            "material_code": use.material_code,
+                            "licence_type": use.licence_type,
+                            "state": use.state.value,
+                        }
+                        await work.emit(RECORDED, use.reference, data)
 
-    async def _write(self, work: Work, calls: _Calls) -> None:
+    async def _write(self, work: Work, calls: Calls) -> None:
         for access in calls.made:
             await self._repository.log_access(work, access)
-
-
-def _always(answer: LicenceAnswer) -> Callable[[], Awaitable[LicenceAnswer]]:
-    async def call() -> LicenceAnswer:
-        return answer
-
-    return call
-
-
-def _upstream_code(failure: Failure) -> str:
-    return str(failure.extras.get("upstream_code", ""))
 
 
 def _refreshed(use: LicenceUse, answer: LicenceAnswer, now: datetime) -> LicenceUse:

@@ -1,4 +1,6 @@
-"""The tables of the licence domain: who read what, and which licence serves which material."""
+"""The tables of the licence domain: who may read and did read what, and which licence serves
+which material.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Column, Date, Index, Integer, Table, UniqueConstraint
 
-from kernel.db.base import UtcDateTime, id_column, metadata, text
+from kernel.db.base import Json, UtcDateTime, id_column, metadata, text
 from kernel.work import MAX_REFERENCE
 
 access_log: Final = Table(
@@ -29,10 +31,41 @@ access_log: Final = Table(
     Column("outcome", text(64), nullable=False),
     Column("upstream_status", text(32), nullable=False),
     Column("elapsed_ms", Integer, nullable=False),
+    Column("fields", Json),
     Index(None, "reference", "id"),
     Index(None, "subject_hash", "id"),
 )
-"""Append-only: no statement of this system changes or deletes a row."""
+"""Append-only: the database itself refuses to change or delete a row. ``fields`` names what was
+handed over, never its contents.
+"""
+
+grants: Final = Table(
+    "elicense_grant",
+    metadata,
+    Column("grant_id", text(40), primary_key=True),
+    Column("reference", text(MAX_REFERENCE), nullable=False, index=True),
+    Column("item_code", text(50), nullable=False),
+    Column("material_code", text(64), nullable=False),
+    Column("subject_hash", text(64), nullable=False),
+    Column("licence_type", text(64), nullable=False),
+    Column("operation", text(16), nullable=False),
+    Column("identifier", text(128), nullable=False),
+    Column("basis", text(32), nullable=False),
+    Column("actor", text(128), nullable=False),
+    Column("issued_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("consumed_at", UtcDateTime),
+)
+
+types: Final = Table(
+    "elicense_type",
+    metadata,
+    Column("code", text(64), primary_key=True),
+    Column("name", text(256), nullable=False),
+    Column("name_en", text(256), nullable=False),
+    Column("local_codes", Json, nullable=False),
+    Column("fields", Json, nullable=False),
+)
 
 uses: Final = Table(
     "elicense_use",

@@ -94,6 +94,7 @@ class Container:
     webhooks: WebhookService
     client_cases: ClientCases
     licences: e_license.LicenceService
+    licence_types: e_license.TypeCatalogue
     seals: e_seal.SealService
     payments: payments.PaymentService
     catalog: CatalogService

@@ -9,6 +9,9 @@ from prometheus_client import CollectorRegistry
 from adapters.kit.deadline import deadline
 from adapters.kit.registry import Connected
 from adapters.kit.telemetry import Telemetry, trace_id
+from e_license.catalogue import TypeCatalogue
+from e_license.grants.repository import SqlGrants
+from e_license.grants.service import Grants
 from e_license.repository import SqlLicenceRepository
 from e_license.service import LicenceService
 from e_seal.repository import SqlActs
@@ -27,6 +30,7 @@ from gateway.cases.mover import CaseMover
 from gateway.cases.numbers import Numbering
 from gateway.cases.orders import DocumentOrders
 from gateway.cases.papers import PaperService
+from gateway.cases.purposes import LicenceMatters
 from gateway.cases.repository import SqlCaseRepository
 from gateway.cases.service import CaseService
 from gateway.catalog.repository import SqlItemRepository
@@ -73,7 +77,9 @@ def build(
     telemetry = Telemetry(metrics, clock)
     connected = connect_all(settings.adapters, clock=clock, ids=ids, telemetry=telemetry)
     ground = Ground(settings, clock, ids, works, *_keys(settings), connected)
-    licences, payments, seals = _licences(ground), _payments(ground), _seals(ground)
+    catalog = CatalogService(SqlItemRepository(), works, clock)
+    reading = _licences(ground, catalog)
+    payments, seals = _payments(ground), _seals(ground)
     refusals, source = Refusals(works, clock), settings.payments.upstream
     receive = push_receiver(payments, works, refusals, source)
 
@@ -97,10 +103,11 @@ def build(
         idempotency=Idempotency(clock),
         metrics=metrics,
         **people_of(ground),
-        licences=licences,
+        licences=reading["licences"],
+        licence_types=TypeCatalogue(SqlLicenceRepository(), works, clock),
         seals=seals,
         payments=payments,
-        **_acceptance(ground, licences, payments, seals),
+        **_acceptance(ground, catalog, reading, payments, seals),
         upstreams={name: ConnectedUpstream(one, clock) for name, one in connected.items()},
         trace_id=trace_id,
         deadline=deadline,
@@ -111,16 +118,20 @@ def build(
     )
 
 
-def _licences(ground: Ground) -> LicenceService:
-    return LicenceService(
-        of_port(ground.connected, "e_license"),
-        SqlLicenceRepository(),
-        ground.works,
-        ground.clock,
-        ground.ids,
-        lambda code: blind_index(code, ground.index_key, "elicense.subject"),
-        ground.settings.licence,
-    )
+def _licences(ground: Ground, catalog: CatalogService) -> dict[str, Any]:
+    """Return the services of licences by their names in MaterialService."""
+
+    def subject_hash(code: str) -> str:
+        return blind_index(code, ground.index_key, "elicense.subject")
+
+    works, clock, ids = ground.works, ground.clock, ground.ids
+    options = ground.settings.licence
+    cases = SqlCaseRepository(ground.cipher)
+    matters = LicenceMatters(cases, catalog, clock, ids, subject_hash)
+    grants = Grants(matters, SqlGrants(), clock, ids, subject_hash, options)
+    providers = of_port(ground.connected, "e_license")
+    licences = LicenceService(providers, SqlLicenceRepository(), works, clock, ids, grants, options)
+    return {"licences": licences, "grants": grants, "matters": matters}
 
 
 def _payments(ground: Ground) -> PaymentService:
@@ -152,11 +163,14 @@ def _seals(ground: Ground) -> SealService:
 
 
 def _acceptance(
-    ground: Ground, licences: LicenceService, payments: PaymentService, seals: SealService
+    ground: Ground,
+    catalog: CatalogService,
+    reading: dict[str, Any],
+    payments: PaymentService,
+    seals: SealService,
 ) -> dict[str, Any]:
     """Return the services of catalogue and cases by their names in the container."""
     works, clock, ids = ground.works, ground.clock, ground.ids
-    catalog = CatalogService(SqlItemRepository(), works, clock)
     cases, documents = SqlCaseRepository(ground.cipher), SqlDocumentRepository()
     mover, numbering = CaseMover(cases, clock), Numbering(clock)
     orders = DocumentOrders(repository=documents, numbering=numbering, clock=clock, ids=ids)
@@ -167,7 +181,7 @@ def _acceptance(
         "cases": CaseService(
             repository=cases, orders=orders, numbering=numbering, ids=ids, **timed
         ),
-        "materials": MaterialService(repository=cases, licences=licences, ids=ids, **timed),
+        "materials": MaterialService(repository=cases, ids=ids, **reading, **timed),
         "desk": DeskService(repository=cases, orders=orders, **timed),
         "fees": FeeService(collector=payments, **about),
         "lookup": BillLookup(payments, clock),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import e_license
@@ -25,6 +26,7 @@ from gateway.cases.model import (
 )
 from gateway.cases.mover import CaseMover
 from gateway.cases.ports import CaseRepository
+from gateway.cases.purposes import LicenceMatters
 from gateway.catalog.model import Item, Material
 from gateway.catalog.service import CatalogService
 from kernel.clock import Clock, beijing_day
@@ -46,12 +48,21 @@ class MaterialOutlook:
     """How one material can be brought in, as a pre-check (预检) finds it right now."""
 
     material: Material
-    status: e_license.AnswerStatus | None
-    """The licence source's answer; None where no licence can replace the material."""
-    usable: bool
-    """Whether a valid licence of the applicant replaces it."""
+    answer: e_license.LicenceAnswer | None
+    """The licence sources' answer; None where no licence can replace the material."""
     advice: str
     advice_en: str
+    usable: bool = False
+    """Whether a valid licence of the applicant replaces it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a pre-check found, and how long it may be relied on."""
+
+    materials: tuple[MaterialOutlook, ...]
+    precheck_id: str
+    valid_until: datetime
 
 
 class MaterialService:
@@ -64,6 +75,8 @@ class MaterialService:
         mover: CaseMover,
         catalog: CatalogService,
         licences: e_license.LicenceService,
+        grants: e_license.Grants,
+        matters: LicenceMatters,
         works: WorkSource,
         clock: Clock,
         ids: IdSource,
@@ -72,6 +85,8 @@ class MaterialService:
         self._mover = mover
         self._catalog = catalog
         self._licences = licences
+        self._grants = grants
+        self._matters = matters
         self._works = works
         self._clock = clock
         self._ids = ids
@@ -126,22 +141,27 @@ class MaterialService:
         return brought
 
     async def outlook(
-        self, item: Item, applicant: Applicant, owner: str, *, consent: bool
-    ) -> list[MaterialOutlook]:
+        self, item: Item, applicant: Applicant, owner: str, *, consent: bool, client: str = ""
+    ) -> Outlook:
         """Say for each material whether a licence replaces it now; asks only with consent.
 
-        Raises ConsentMissing.
+        All licences are asked for at once and within one time. Raises ConsentMissing.
         """
         if not consent:
             raise ConsentMissing("the holder's consent is required")
-        reference = self._ids.new("precheck")
-        found = []
-        for material in item.materials:
-            answer = None
-            if material.licence_types:
-                answer = await self._ask(item, material, applicant, reference, owner)
-            found.append(self._judge(material, answer))
-        return found
+        replaceable = [material for material in item.materials if material.licence_types]
+        async with self._works.begin() as work:
+            opened = await self._matters.open_precheck(work, item, applicant, owner)
+            requests = await self._granted(
+                work, item, replaceable, applicant, opened.precheck_id, owner, client
+            )
+        seconds = self._licences.precheck_seconds
+        answers = await self._licences.lookup_all(requests, seconds=seconds)
+        told = {
+            material.code: answer for material, answer in zip(replaceable, answers, strict=True)
+        }
+        found = [self._judge(material, told.get(material.code)) for material in item.materials]
+        return Outlook(tuple(found), opened.precheck_id, opened.valid_until)
 
     async def content(self, case_id: str, scope: StaffScope, code: str) -> tuple[str, bytes]:
         """Return media type and bytes of an uploaded material, for staff. Raises NotFound."""
@@ -157,12 +177,11 @@ class MaterialService:
 
     def _judge(self, material: Material, answer: e_license.LicenceAnswer | None) -> MaterialOutlook:
         if answer is None:
-            return MaterialOutlook(material, None, False, "请上传文件。", "Please upload a file.")
+            return MaterialOutlook(material, None, "请上传文件。", "Please upload a file.")
         today = beijing_day(self._clock.now())
         advice = e_license.advice(answer, today)
-        return MaterialOutlook(
-            material, answer.status, bool(answer.usable(today)), advice.zh, advice.en
-        )
+        usable = bool(answer.usable(today))
+        return MaterialOutlook(material, answer, advice.zh, advice.en, usable=usable)
 
     async def _find(
         self, item: Item, material: Material, applicant: Applicant, reference: str, owner: str
@@ -183,15 +202,47 @@ class MaterialService:
     async def _ask(
         self, item: Item, material: Material, applicant: Applicant, reference: str, owner: str
     ) -> e_license.LicenceAnswer:
-        return await self._licences.lookup(
-            e_license.LookupRequest(
-                actor=f"citizen:{owner}",
-                holder=translate.holder_of(applicant),
-                licence_type=material.licence_types[0],
-                purpose=translate.purpose_of(item, reference),
+        async with self._works.begin() as work:
+            (request,) = await self._granted(work, item, [material], applicant, reference, owner)
+        return await self._licences.lookup(request)
+
+    async def _granted(
+        self,
+        work: Work,
+        item: Item,
+        materials: Sequence[Material],
+        applicant: Applicant,
+        reference: str,
+        owner: str,
+        client: str = "",
+    ) -> list[e_license.LookupRequest]:
+        holder, basis = translate.holder_of(applicant), translate.basis_of(applicant)
+        actor = f"citizen:{owner}"
+        wanted = [
+            e_license.GrantRequest(
+                reference=reference,
+                actor=actor,
+                holder=holder,
                 material_code=material.code,
+                licence_type=material.licence_types[0],
+                operation=e_license.Operation.FIND,
+                basis=basis,
             )
-        )
+            for material in materials
+        ]
+        grants = await self._grants.issue(work, wanted)
+        return [
+            e_license.LookupRequest(
+                actor=actor,
+                holder=holder,
+                licence_type=material.licence_types[0],
+                purpose=translate.purpose_of(item, reference, basis),
+                material_code=material.code,
+                channel=client,
+                grant=grant,
+            )
+            for material, grant in zip(materials, grants, strict=True)
+        ]
 
     async def _draft(
         self, work: Work, case_id: str, owner: str, code: str, *, lock: bool = True

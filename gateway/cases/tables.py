@@ -69,6 +69,18 @@ materials: Final = Table(
     Column("licence_name", text(200), nullable=False, default=""),
 )
 
+prechecks: Final = Table(
+    "gateway_precheck",
+    metadata,
+    Column("precheck_id", text(40), primary_key=True),
+    Column("item_code", text(50), nullable=False),
+    Column("owner", text(64), nullable=False),
+    Column("subject_hash", text(64), nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+"""Pre-checks (预检): who asked about which item, nothing of what was found."""
+
 files: Final = Table(
     "gateway_file",
     metadata,

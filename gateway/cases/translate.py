@@ -59,6 +59,13 @@ def holder_of(applicant: Applicant) -> e_license.Holder:
     return e_license.Holder(e_license.IdDocType(applicant.id_type), applicant.id_number)
 
 
+def basis_of(applicant: Applicant) -> e_license.AuthBasis:
+    """Return the legal basis of an applicant's own consent: who acts for another is its agent."""
+    if applicant.operator_id_number != applicant.id_number:
+        return e_license.AuthBasis.ENTRUSTED
+    return e_license.AuthBasis.HOLDER_ONLINE_CONSENT
+
+
 def purpose_of(
     item: Item,
     reference: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+import e_license
 from gateway.catalog import seed as catalogue
 from gateway.cli.shared import Config, run, settings_of, with_container
 from gateway.container import Container
@@ -33,6 +34,7 @@ def seed(config: Config = None) -> None:
     """导入内置事项目录。 Take in the bundled catalogue; safe to repeat."""
 
     async def act(container: Container) -> int:
+        await container.licence_types.take_in(e_license.bundled())
         return await container.catalog.take_in(catalogue.bundled())
 
     count = with_container(config, "onewindow db", act)

@@ -32,6 +32,18 @@ async def test_precheck_goes_on_without_the_licence_platform(world: World, citiz
     statuses = [material["licence_status"] for material in outlook["materials"]]
     assert statuses == ["UNAVAILABLE", "UNAVAILABLE", None]
     assert all(material["advice"]["zh"] for material in outlook["materials"])
+    assert outlook["can_submit_now"] is False
+    assert outlook["materials_remaining"] == ["M01", "M02", "M03"]
+    missing = outlook["degraded"][0]
+    assert (missing["dependency"], missing["user_action"]) == ("sd_certshare", "UPLOAD")
+    assert missing["reason_code"] == "upstream_unavailable"
+    assert missing["since"]
+    ledger = ok(await citizen.get("/v1/me/licence-uses?limit=2"))
+    row = ledger["rows"][0]
+    assert (row["reference"], row["outcome"]) == (outlook["precheck_id"], "upstream_unavailable")
+    assert row["item_name"]["zh"] == "城镇道路占用、挖掘许可"
+    assert row["auth_basis"] == "HOLDER_ONLINE_CONSENT"
+    assert ledger["next"] is None
 
 
 async def test_licence_that_the_applicant_does_not_have(world: World):

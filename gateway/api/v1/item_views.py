@@ -1,11 +1,10 @@
-"""What the interface shows of service items and of pre-checks."""
+"""What the interface shows of service items."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
 from gateway.api.v1.shapes import Named
-from gateway.cases.materials import MaterialOutlook
 from gateway.catalog.model import FeeRule, Item, Material
 from gateway.catalog.model import Field as FormField
 from kernel import divisions
@@ -150,38 +149,3 @@ class ItemView(ItemLine):
             fields=[FieldView.of(field) for field in item.fields],
             fees=[FeeView.of(fee) for fee in item.fees],
         )
-
-
-class OutlookView(BaseModel):
-    """How one material can be brought in right now."""
-
-    code: str
-    name: Named
-    necessity: str
-    licence_status: str | None
-    replaced: bool = Field(description="Whether a valid licence of the applicant replaces it")
-    advice: Named
-
-    @classmethod
-    def of(cls, outlook: MaterialOutlook) -> OutlookView:
-        material = outlook.material
-        return cls(
-            code=material.code,
-            name=Named(zh=material.name, en=material.name_en),
-            necessity=material.necessity,
-            licence_status=outlook.status,
-            replaced=outlook.usable,
-            advice=Named(zh=outlook.advice, en=outlook.advice_en),
-        )
-
-
-class PrecheckView(BaseModel):
-    """The answer of a pre-check (预检)."""
-
-    item_code: str
-    eligible: bool
-    materials: list[OutlookView]
-    to_bring: int = Field(description="Required materials that no licence replaces")
-    fee_fen: int | None = Field(description="What will be due; null while the form is incomplete")
-    promise_days: int
-    visits: int

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import tomli_w
 
+import e_license
 from gateway.bootstrap import build, onboard, province_of, trust_file
 from gateway.catalog import seed as catalogue
 from gateway.container import Container
@@ -199,6 +200,7 @@ async def _people(folder: Path, settings: Settings) -> dict[str, str]:
     path = folder / "staff-tokens.json"
     container = build(settings, process="onewindow demo")
     try:
+        await container.licence_types.take_in(e_license.bundled())
         await container.catalog.take_in(catalogue.bundled())
         await _accounts(folder, container)
         tokens = await _living(_stored(path), container)

@@ -110,7 +110,9 @@ def hall(database: Database, new_secret: Callable[[int], bytes] = bytes) -> Hall
         bills=bills,
         papers_kept=papers_kept,
         cases=CaseService(repository=rows, orders=orders, numbering=numbering, ids=ids, **timed),
-        materials=MaterialService(repository=rows, licences=nobody, ids=ids, **timed),
+        materials=MaterialService(
+            repository=rows, licences=nobody, grants=nobody, matters=nobody, ids=ids, **timed
+        ),
         desk=DeskService(repository=rows, orders=orders, **timed),
         fees=FeeService(collector=bills, **about),
         papers=PaperService(

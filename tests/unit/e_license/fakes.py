@@ -20,8 +20,12 @@ from e_license import (
     LicenceState,
     LicenceUse,
     LookupRequest,
+    Matter,
     Purpose,
+    SubjectHash,
+    hash_of,
 )
+from e_license.grants.model import Grant, Use
 from e_license.model import Access
 from kernel.gbcodes import CheckVerdict
 from kernel.work import JsonMap, Move, Work, open_works
@@ -75,8 +79,10 @@ class FakeProvider(LicenceProvider):
         default_factory=lambda: LicenceDocument.of(b"PK\x03\x04", "application/ofd")
     )
     asked: int = 0
+    found_for: list[tuple[Holder, str, Purpose]] = field(default_factory=list)
 
     async def find(self, holder: Holder, licence_type: str, purpose: Purpose) -> LicenceAnswer:
+        self.found_for.append((holder, licence_type, purpose))
         return self._said()
 
     async def fetch(self, identifier: str, purpose: Purpose) -> LicenceAnswer:
@@ -135,6 +141,49 @@ class _MemoryWork:
         raise AssertionError("licences have no numbers")
 
 
+class OpenMatters:
+    """Every reference is an open matter of one holder, with one licence type for every material."""
+
+    def __init__(self, subject_hash: SubjectHash, holder: Holder = HOLDER) -> None:
+        self.subject = hash_of(holder, subject_hash)
+        self.types = {"M01": (TYPE,)}
+        self.closed: set[str] = set()
+
+    async def open_matter(self, work: Work, reference: str) -> Matter | None:
+        if reference in self.closed:
+            return None
+        return Matter(reference, "item-1", self.subject, self.types)
+
+
+class MemoryGrants:
+    """GrantRepository in a dictionary."""
+
+    def __init__(self) -> None:
+        self.live: dict[str, Grant] = {}
+        self.used: list[Grant] = []
+
+    async def add(self, work: Work, grants: Sequence[Grant]) -> None:
+        self.live.update({grant.grant_id: grant for grant in grants})
+
+    async def consume(self, work: Work, uses: Sequence[Use], now: datetime) -> set[str]:
+        taken = set()
+        for use in uses:
+            grant = self.live.get(use.grant_id)
+            if grant is None or grant.expires_at <= now or not agrees(grant, use):
+                continue
+            self.used.append(self.live.pop(use.grant_id))
+            taken.add(use.grant_id)
+        return taken
+
+
+def agrees(grant: Grant, use: Use) -> bool:
+    """Return whether a grant is for exactly this question."""
+    return all(
+        getattr(grant, name) == getattr(use, name)
+        for name in ("reference", "subject_hash", "licence_type", "operation", "identifier")
+    )
+
+
 class MemoryRepository:
     """LicenceRepository in two lists."""
 
@@ -144,6 +193,12 @@ class MemoryRepository:
 
     async def log_access(self, work: Work, access: Access) -> None:
         self.log.append(access)
+
+    async def accesses(
+        self, work: Work, subject_hash: str, before: int | None, limit: int
+    ) -> Sequence[tuple[int, Access]]:
+        rows = [row for row in enumerate(self.log) if row[1].subject_hash == subject_hash]
+        return [row for row in reversed(rows) if before is None or row[0] < before][:limit]
 
     async def save_use(self, work: Work, use: LicenceUse) -> bool:
         key = (use.reference, use.material_code, use.identifier)

@@ -1,5 +1,7 @@
 """The use cases of licences with parts in memory."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from dataclasses import asdict, replace
@@ -11,6 +13,8 @@ import pytest
 from e_license import (
     AnswerStatus,
     FetchRequest,
+    GrantRequest,
+    Grants,
     LicenceAnswer,
     LicenceDenied,
     LicenceDocument,
@@ -19,8 +23,9 @@ from e_license import (
     LicenceOptions,
     LicenceService,
     LicenceState,
+    LookupRequest,
+    Operation,
 )
-from e_license.model import Operation
 from kernel.crypto.fields import blind_index
 from kernel.errors import (
     UpstreamAuthFailed,
@@ -30,14 +35,18 @@ from kernel.errors import (
     UpstreamUnavailable,
 )
 from kernel.masking import scrub
-from kernel.work import WorkHeldOpen
+from kernel.work import WorkHeldOpen, require_no_open_work
 from tests.unit.e_license.fakes import (
+    HOLDER,
     ID_NUMBER,
     IDENTIFIER,
     NOTHING,
+    TYPE,
     FakeProvider,
+    MemoryGrants,
     MemoryRepository,
     MemoryWorks,
+    OpenMatters,
     found,
     licence,
     lookup,
@@ -47,21 +56,80 @@ from tests.unit.e_license.fakes import (
 subject_hash = partial(blind_index, key=b"k" * 32, label="elicense.subject")
 
 
+class Granting:
+    """A service whose questions get the grant that they need; nothing else is changed."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.service, self._matters = bench.bare, bench.matters
+        self._grants, self._works = bench.grants, bench.works
+        self.served = self.service.served
+
+    async def lookup(self, request: LookupRequest) -> LicenceAnswer:
+        require_no_open_work()
+        self._matters.subject = subject_hash(f"{request.holder.kind}:{request.holder.code.upper()}")
+        self._matters.types = {request.material_code: (request.licence_type,)}
+        (request,) = await self.granted([request])
+        return await self.service.lookup(request)
+
+    async def granted(self, requests: list[LookupRequest]) -> list[LookupRequest]:
+        wanted = [
+            GrantRequest(
+                one.purpose.reference,
+                one.actor,
+                one.holder,
+                one.material_code,
+                one.licence_type,
+                Operation.FIND,
+                one.purpose.auth_basis,
+            )
+            for one in requests
+        ]
+        async with self._works.begin() as work:
+            grants = await self._grants.issue(work, wanted)
+        return [replace(one, grant=grant) for one, grant in zip(requests, grants, strict=True)]
+
+    async def fetch(self, request: FetchRequest) -> LicenceAnswer:
+        return await self.service.fetch(await self.again(request, Operation.FETCH))
+
+    async def fetch_document(self, request: FetchRequest) -> LicenceDocument:
+        return await self.service.fetch_document(await self.again(request, Operation.DOCUMENT))
+
+    async def again(self, request: FetchRequest, operation: Operation) -> FetchRequest:
+        self._matters.types = {"M01": (TYPE,)}
+        wanted = GrantRequest(
+            request.purpose.reference,
+            request.actor,
+            HOLDER,
+            "M01",
+            TYPE,
+            operation,
+            request.purpose.auth_basis,
+            request.identifier,
+        )
+        async with self._works.begin() as work:
+            (grant,) = await self._grants.issue(work, [wanted])
+        return replace(request, grant=grant)
+
+
 class Bench:
     """A service with all its parts at hand."""
 
     def __init__(self, clock, ids, *providers: FakeProvider, **options: int) -> None:
         self.works = MemoryWorks()
         self.repository = MemoryRepository()
-        self.service = LicenceService(
+        self.matters, self.kept = OpenMatters(subject_hash), MemoryGrants()
+        chosen = LicenceOptions(**options)
+        self.grants = Grants(self.matters, self.kept, clock, ids, subject_hash, chosen)
+        self.bare = LicenceService(
             {f"source_{number}": one for number, one in enumerate(providers, 1)},
             self.repository,
             self.works,
             clock,
             ids,
-            subject_hash,
-            LicenceOptions(**options),
+            self.grants,
+            chosen,
         )
+        self.service = Granting(self)
 
     @property
     def outcomes(self) -> list[tuple[str, str]]:
