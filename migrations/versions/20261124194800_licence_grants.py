@@ -7,8 +7,8 @@ from alembic import op
 
 from kernel.db.base import Json, UtcDateTime
 
-revision = "20261124193709"
-down_revision = "20261124190802"
+revision = "20261124194800"
+down_revision = "20261124193900"
 branch_labels = None
 depends_on = None
 
