@@ -144,6 +144,7 @@ async def test_health_of_a_sound_system(world: World):
         "sd_certshare": False,
         "sd_seal": False,
         "cnnontax_tcp": False,
+        "face": False,
     }
     assert all(one["layer"] == "" for one in found["dependencies"])
 
