@@ -133,12 +133,13 @@ async def test_what_is_too_large_or_of_another_kind_is_refused(world: World, rou
 
 
 async def test_an_address_that_sends_too_much_must_wait(world: World):
+    sent = 1
+    late = await post(world, PREVIEW, b"x")
     # Places come back while a slow machine sends, so it may take some more requests to be refused.
-    for number in range(3 * _PER_MINUTE):
-        late = await post(world, VERIFY if number % 2 else PREVIEW, b"x")
-        if late.status_code == 429:
-            break
-    assert number >= _PER_MINUTE
+    while late.status_code != 429 and sent < 3 * _PER_MINUTE:
+        late = await post(world, VERIFY if sent % 2 else PREVIEW, b"x")
+        sent += 1
+    assert sent > _PER_MINUTE
     refused(late, 429, "too_many_requests")
     assert int(late.headers["retry-after"]) >= 1
     refused(await post(world, PREVIEW, sealed()), 429, "too_many_requests")
