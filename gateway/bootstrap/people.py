@@ -17,6 +17,7 @@ from identity.mandates.codec import MandateCodec
 from identity.mandates.repository import SqlMandates
 from identity.mandates.service import MandateService
 from identity.oauth.repository import SqlOAuthRows
+from identity.oauth.repository_access import SqlAccessRows
 from identity.oauth.server import AuthorizationServer, server_of
 from identity.opening import IdentityKeys
 from identity.organisations import Organisations
@@ -60,6 +61,7 @@ def people_of(ground: Ground) -> dict[str, Any]:
     tickets = TicketSignIn(providers, rows, ground.works, ground.clock, ground.ids, keys, options)
     oauth = server_of(
         rows=SqlOAuthRows(),
+        short=SqlAccessRows(ground.works.database),
         works=ground.works,
         clock=ground.clock,
         ids=ground.ids,

@@ -14,13 +14,13 @@ from identity.oauth.dpop import DpopVerifier
 from identity.oauth.errors import OAuthRefused, TokenRefused
 from identity.oauth.issuing import ACCESS_LIFE, ACCESS_PREFIX
 from identity.oauth.keys import SigningKeys
-from identity.oauth.model import Access, Grant, GrantState, SessionView, TokenKind, scopes_of
-from identity.oauth.ports import OAuthRows
+from identity.oauth.model import Access, Grant, GrantState, SessionSeen, TokenKind, scopes_of
+from identity.oauth.ports import AccessRows, OAuthRows
 from identity.oauth.sessions import Sessions
 from kernel.clock import Clock
 from kernel.work import WorkSource
 
-_TOUCH: Final = timedelta(seconds=30)
+_TOUCH: Final = timedelta(minutes=1)
 
 
 class AccessVerifier:
@@ -31,6 +31,7 @@ class AccessVerifier:
     def __init__(
         self,
         rows: OAuthRows,
+        short: AccessRows,
         works: WorkSource,
         clock: Clock,
         keys: SigningKeys,
@@ -42,6 +43,7 @@ class AccessVerifier:
         audience: str,
     ) -> None:
         self._rows = rows
+        self._short = short
         self._works = works
         self._clock = clock
         self._keys = keys
@@ -94,6 +96,7 @@ class AccessVerifier:
     def forget(self, session_id: str) -> None:
         """Forget every token of a session that has just ended or changed here."""
         self._cache.drop_where(lambda access: access.session_id == session_id)
+        self._sessions.forget(session_id)
 
     def forget_grant(self, grant_id: str) -> None:
         """Forget every token of a grant that has just been revoked here."""
@@ -102,14 +105,10 @@ class AccessVerifier:
     async def _opaque(self, token: str, token_hash: str) -> tuple[Access, datetime]:
         if not is_secret(token.removeprefix(ACCESS_PREFIX)):
             raise JwtRefused("not a token of this gateway")
-        async with self._works.read() as work:
-            found = await self._rows.token(work, token_hash)
-            session = None
-            if found is not None and found[1].session_id is not None:
-                session = await self._rows.session(work, found[1].session_id)
-        if found is None or found[0].kind is not TokenKind.ACCESS:
+        found = await self._short.find(token_hash)
+        if found is None or found.token.kind is not TokenKind.ACCESS:
             raise JwtRefused("no such token")
-        stored, grant = found
+        stored, grant, session = found.token, found.grant, found.session
         until = self._live(grant, stored.expires_at)
         principal, until = await self._who(grant, session, until)
         return _access(grant, stored.scope, principal, stored.created_at, stored.expires_at), until
@@ -151,7 +150,7 @@ class AccessVerifier:
         return until
 
     async def _who(
-        self, grant: Grant, session: SessionView | None, until: datetime
+        self, grant: Grant, session: SessionSeen | None, until: datetime
     ) -> tuple[Principal | None, datetime]:
         if grant.session_id is None:
             return None, until

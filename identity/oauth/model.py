@@ -90,20 +90,35 @@ class StoredToken:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SessionView:
-    """What a grant needs to know of the session behind it."""
+class SessionSeen:
+    """What the check of a token needs to know of the session behind it."""
 
     id: str
+    status: str
+    principal: bytes | None = field(repr=False)
+    last_seen_at: datetime | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionView(SessionSeen):
+    """What a grant needs to know of the session behind it."""
+
     sub: str
     client_id: str
     idp: str
-    status: str
     code_challenge: str
     code_expires_at: datetime
-    principal: bytes | None = field(repr=False)
     upstream: bytes | None = field(repr=False)
-    last_seen_at: datetime | None
-    expires_at: datetime | None
+
+
+@dataclass(frozen=True)
+class TokenFound:
+    """A stored token with what it stands on; no session where a program calls for itself."""
+
+    token: StoredToken
+    grant: Grant
+    session: SessionSeen | None
 
 
 @dataclass(frozen=True, kw_only=True)

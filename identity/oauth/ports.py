@@ -1,4 +1,4 @@
-"""What the authorization server needs: a place for its rows."""
+"""What the authorization server needs: a place for its rows, and a short way to two of them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,27 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from identity.oauth.model import Grant, PushedRequest, SessionView, StoredKey, StoredToken
+from identity.oauth.model import (
+    Grant,
+    PushedRequest,
+    SessionView,
+    StoredKey,
+    StoredToken,
+    TokenFound,
+)
 from kernel.work import Work
+
+
+class AccessRows(Protocol):
+    """What every call asks: no unit of work, each answer final when it is given."""
+
+    async def find(self, token_hash: str) -> TokenFound | None:
+        """Return a token and what it stands on."""
+        ...
+
+    async def burn_jti(self, owner: str, jti_hash: str, until: datetime) -> bool:
+        """Note that an id was used; False when it was used before."""
+        ...
 
 
 class OAuthRows(Protocol):
@@ -89,10 +108,6 @@ class OAuthRows(Protocol):
 
     async def use_token(self, work: Work, token_hash: str, at: datetime) -> bool:
         """Use a refresh token up; False when it was used before."""
-        ...
-
-    async def burn_jti(self, work: Work, owner: str, jti_hash: str, until: datetime) -> bool:
-        """Note that an id was used; False when it was used before."""
         ...
 
     async def keys(self, work: Work) -> Sequence[StoredKey]:

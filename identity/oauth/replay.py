@@ -5,18 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from identity import codec
-from identity.oauth.ports import OAuthRows
-from kernel.work import WorkSource
+from identity.oauth.ports import AccessRows
 
 
 class Replays:
     """Used ids in the database, since several processes serve the same clients."""
 
-    def __init__(self, rows: OAuthRows, works: WorkSource) -> None:
+    def __init__(self, rows: AccessRows) -> None:
         self._rows = rows
-        self._works = works
 
     async def first(self, owner: str, jti: str, until: datetime) -> bool:
         """Return whether ``jti`` of ``owner`` comes for the first time; remembered until then."""
-        async with self._works.begin() as work:
-            return await self._rows.burn_jti(work, owner, codec.hashed(jti), until)
+        return await self._rows.burn_jti(owner, codec.hashed(jti), until)

@@ -20,7 +20,6 @@ from identity.oauth.model import (
 )
 from identity.oauth.tables import grants, requests, signing_keys, tokens, used_jtis
 from identity.tables import logins, sessions
-from kernel.db.base import upsert
 from kernel.db.work import connection
 from kernel.work import Work
 
@@ -176,16 +175,6 @@ class SqlOAuthRows:
             .values(used_at=at)
         )
         return changed.rowcount == 1
-
-    async def burn_jti(self, work: Work, owner: str, jti_hash: str, until: datetime) -> bool:
-        conn = connection(work)
-        added = await conn.execute(
-            upsert(conn, used_jtis)
-            .values(owner=owner, jti_hash=jti_hash, expires_at=until)
-            .on_conflict_do_nothing(index_elements=["owner", "jti_hash"])
-            .returning(used_jtis.c.jti_hash)
-        )
-        return added.first() is not None
 
     async def keys(self, work: Work) -> Sequence[StoredKey]:
         found = await connection(work).execute(

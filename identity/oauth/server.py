@@ -22,7 +22,7 @@ from identity.oauth.issuing import Authenticated, Issuer
 from identity.oauth.keys import SigningKeys
 from identity.oauth.logout import Logout
 from identity.oauth.model import Access, acr_of
-from identity.oauth.ports import OAuthRows
+from identity.oauth.ports import AccessRows, OAuthRows
 from identity.oauth.replay import Replays
 from identity.oauth.sessions import Sessions
 from identity.opening import IdentityKeys
@@ -124,6 +124,7 @@ class AuthorizationServer:
 def server_of(
     *,
     rows: OAuthRows,
+    short: AccessRows,
     works: WorkSource,
     clock: Clock,
     ids: IdSource,
@@ -145,15 +146,16 @@ def server_of(
         life=_LONGEST_SIGNED,
         rotate_after=timedelta(days=options.signing_key_days),
     )
-    sessions = Sessions(rows, keys.cipher, providers, timedelta(seconds=options.idle_seconds))
-    replays = Replays(rows, works)
+    idle = timedelta(seconds=options.idle_seconds)
+    sessions = Sessions(rows, keys.cipher, providers, idle, opened=options.cache_size)
+    replays = Replays(short)
     dpop = DpopVerifier(replays, clock, keys.index_key, nonces=options.dpop_nonces)
     issuing = Issuer(rows, signing, subjects, clock, ids, issuer=issuer, audience=AUDIENCE)
     cache: VerifiedTokens[Access] = VerifiedTokens(
         clock, seconds=options.cache_seconds, size=options.cache_size
     )
     access = AccessVerifier(
-        rows, works, clock, signing, sessions, dpop, cache, issuer=issuer, audience=AUDIENCE
+        rows, short, works, clock, signing, sessions, dpop, cache, issuer=issuer, audience=AUDIENCE
     )
     return AuthorizationServer(
         issuer=issuer,

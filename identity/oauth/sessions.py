@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -10,7 +11,7 @@ from typing import Any, Final
 from identity import codec
 from identity.jose import JwtRefused
 from identity.model import Principal, SessionState, UpstreamSession, UserType
-from identity.oauth.model import Grant, GrantState, SessionView
+from identity.oauth.model import Grant, GrantState, SessionSeen, SessionView
 from identity.oauth.ports import OAuthRows
 from identity.oauth.states import GRANT
 from identity.ports import IdentityProvider
@@ -23,7 +24,11 @@ LOGOUT_TASK: Final = "identity.logout"
 
 
 class Sessions:
-    """Reads, ends and follows up sessions; ``idle`` is how long one may rest unused."""
+    """Reads, ends and follows up sessions; ``idle`` is how long one may rest unused.
+
+    The ``opened`` profiles decrypted last stay in memory, each for as long as its session's row
+    holds the very same cell.
+    """
 
     def __init__(
         self,
@@ -31,13 +36,17 @@ class Sessions:
         cipher: FieldCipher,
         providers: Mapping[str, IdentityProvider],
         idle: timedelta,
+        *,
+        opened: int = 0,
     ) -> None:
         self._rows = rows
         self._cipher = cipher
         self._providers = providers
         self._idle = idle
+        self._most = opened
+        self._opened: OrderedDict[str, tuple[bytes, Principal]] = OrderedDict()
 
-    def live_until(self, session: SessionView, now: datetime) -> datetime:
+    def live_until(self, session: SessionSeen, now: datetime) -> datetime:
         """Return when a session is over unless it is used. Raises JwtRefused with the reason."""
         if session.status != SessionState.ACTIVE or session.principal is None:
             raise JwtRefused("the session has ended")
@@ -48,11 +57,22 @@ class Sessions:
             raise JwtRefused("the session is over")
         return until
 
-    def principal(self, session: SessionView) -> Principal:
+    def principal(self, session: SessionSeen) -> Principal:
         """Return who is signed in. Raises JwtRefused when its secrets are gone."""
         if session.principal is None:
             raise JwtRefused("the session has ended")
-        return codec.principal_of_json(self._open(session.id, "principal", session.principal))
+        known = self._opened.get(session.id)
+        if known is not None and known[0] == session.principal:
+            return known[1]
+        found = codec.principal_of_json(self._open(session.id, "principal", session.principal))
+        self._opened[session.id] = (session.principal, found)
+        while len(self._opened) > self._most:
+            self._opened.popitem(last=False)
+        return found
+
+    def forget(self, session_id: str) -> None:
+        """Forget the decrypted profile of a session that has just ended or changed."""
+        self._opened.pop(session_id, None)
 
     def upstream_logout(self, session: SessionView, return_url: str) -> str | None:
         """Return where the browser ends the province's own session, if anywhere."""

@@ -12,7 +12,8 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.util.concurrency import greenlet_spawn
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ class Database:
         self.url = make_url(url)
         self.dialect: DialectName = dialect_of(self.url)
         self._durable = durable
+        self.kept: dict[bool, list[PoolProxiedConnection]] = {False: [], True: []}
+        """Borrowed connections that ``point.Point`` keeps, those that write under True."""
         options: dict[str, Any] = {
             "json_serializer": _dumps,
             "hide_parameters": True,  # parameters are personal data as often as not
@@ -146,8 +149,16 @@ class Database:
 
     async def dispose(self) -> None:
         """Close every connection."""
+        for kept in self.kept.values():
+            while kept:
+                await give_back(kept.pop())
         await self.write.dispose()
         await self.read.dispose()
+
+
+async def give_back(raw: PoolProxiedConnection) -> None:
+    """Return a borrowed connection to the pool that it came from."""
+    await greenlet_spawn(raw.close)
 
 
 def _pragmas(connection: DBAPIConnection, *pragmas: str) -> None:
