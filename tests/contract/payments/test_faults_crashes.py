@@ -25,7 +25,7 @@ from tests.api.town import HOST
 from tests.contract.payments.drill import Drill, results
 from tests.support.postgres import Server
 
-BILLS, COPIES, LINES = 200, 50, 16
+BILLS, COPIES, LINES, LANES = 200, 50, 16, 48
 _WORKER = "from gateway.cli.main import main; main()"
 
 
@@ -168,7 +168,7 @@ async def test_two_hundred_bills_fifty_fold_on_two_workers(pg_drill: Drill, tmp_
     ):
         for port in ports:
             await until(port)
-        lanes = [asyncio.create_task(lane(frames[n::8], ports[n % 2])) for n in range(8)]
+        lanes = [asyncio.create_task(lane(frames[n::LANES], ports[n % 2])) for n in range(LANES)]
         answers = [code for part in await asyncio.gather(*lanes) for code in part]
         assert (len(answers), set(answers)) == (BILLS * COPIES, {"00000"})
         await reached(drill, pt.bill, pt.bill.c.pay == "paid")
