@@ -134,7 +134,7 @@ async def test_a_day_is_reconciled(world: World, citizen: Caller):
     # The finance system has served other gateways today: what is theirs is nobody's here.
     fetched = ok(await finance.post(f"{day}/fetch"))
     assert (fetched["matched"]["count"], fetched["matched"]["amount_fen"]) == (1, ROAD_FEE_FEN)
-    assert set(fetched["open_differences"]) <= {"unknown_code"}
+    assert set(fetched["open_differences"]) <= {"unknown_code", "refund_unknown"}
     assert ok(await finance.get(day)) == {**fetched, "state": "matched"}
     after = await world.container.payments.get(bill["bill_id"])
     assert after.recon == "matched"
