@@ -42,6 +42,7 @@ from e_license.upstream import (
     ConsentStarted,
     ConsentStatus,
     Verification,
+    ViewingPass,
 )
 
 __all__ = [
@@ -91,6 +92,7 @@ __all__ = [
     "SubjectHash",
     "TypeCatalogue",
     "Verification",
+    "ViewingPass",
     "advice",
     "bundled",
     "hash_of",

@@ -21,6 +21,7 @@ from e_license.upstream import (
     ConsentStarted,
     ConsentStatus,
     Verification,
+    ViewingPass,
 )
 from kernel.work import Work
 
@@ -120,6 +121,10 @@ class LicenceProvider(Protocol):
     async def dictionary(self, licence_type: str) -> Mapping[str, str]:
         """Return the labels (照面项名称) of a type's face data by their keys (DICTIONARY)."""
         raise not_offered(Capability.DICTIONARY)
+
+    async def viewing_pass(self, identifier: str, purpose: Purpose) -> ViewingPass:
+        """Return a pass to look at a licence at its source (VIEW); raises like ``document``."""
+        raise not_offered(Capability.VIEW)
 
     def checks(self) -> Sequence[Any]:
         """Return the steps of the self-check, which the adapter kit runs in this order."""

@@ -31,6 +31,8 @@ class Capability(StrEnum):
     """Says whether face data agree with a licence, without handing them out."""
     VERIFY_FILE = "verify_file"
     DICTIONARY = "dictionary"
+    VIEW = "view"
+    """亮证查看: a pass with which a terminal shows a licence at its source."""
 
 
 class ConsentStatus(StrEnum):
@@ -93,3 +95,12 @@ class Verification:
     agreement: Agreement
     upstream_status: str = ""
     """The source's own code of the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewingPass:
+    """证照查看令牌; the token goes to the terminal that shows the licence and nowhere else."""
+
+    token: str = field(repr=False)
+    expires_at: datetime
+    """Aware UTC."""

@@ -63,6 +63,7 @@ __all__ = [
     "purpose",
 ]
 
+_PASSWORDS: Final = frozenset({"access_token", "app_secret", "password"})
 _RARE: Final = (
     (Holder(IdDocType.CITIZEN_ID, "370102198506151235"), "王䶮"),
     (Holder(IdDocType.CITIZEN_ID, "650102199309212467"), "阿依夏木·吐尔逊"),
@@ -168,7 +169,7 @@ async def check_wrong_credentials_are_told(world: World) -> None:
     """A token that is not accepted is AuthFailed in every method."""
     identifier = await identifier_of(world, COMPANY, BUSINESS_LICENCE)
     wrong = {
-        name: value[::-1] if "token" in name else value
+        name: value[::-1] if name in _PASSWORDS else value
         for name, value in world.onboarding.secrets.items()
     }
     connected = world.registry.connect(
@@ -345,6 +346,16 @@ async def check_a_file_is_verified(world: World) -> None:
     wrong = await provider.verify_file(BUSINESS_LICENCE, document.content + b"x", purpose())
     assert right.agreement in {Agreement.VALID, Agreement.NOT_OFFERED}
     assert wrong.agreement in {Agreement.NO_RECORD, Agreement.WRONG, Agreement.NOT_OFFERED}
+
+
+async def check_a_viewing_pass_is_short_lived(world: World) -> None:
+    """A pass ends within the day and its repr does not show it."""
+    if not world.can("view"):
+        return
+    identifier = await identifier_of(world, COMPANY, BUSINESS_LICENCE)
+    found = await provider_of(world).viewing_pass(identifier, purpose())
+    assert 0 < (found.expires_at - world.clock.now()).total_seconds() <= 86_400
+    assert found.token not in repr(found)
 
 
 async def check_the_dictionary_names_face_data(world: World) -> None:

@@ -83,6 +83,10 @@ async def _verify_file(world: World, key: str) -> object:
     return await provider_of(world).verify_file(BUSINESS_LICENCE, b"PK\x03\x04", purpose(key))
 
 
+async def _view(world: World, key: str) -> object:
+    return await provider_of(world).viewing_pass(await _identifier(world, key), purpose(key))
+
+
 async def _dictionary(world: World, _key: str) -> object:
     return await provider_of(world).dictionary(IDENTITY_CARD)
 
@@ -97,5 +101,6 @@ DRILLS: Final[Sequence[Drill]] = (
     Drill("consent", _by_consent, needs=Capability.CONSENT),
     Drill("verify", _verify, needs=Capability.VERIFY),
     Drill("verify file", _verify_file, needs=Capability.VERIFY_FILE),
+    Drill("view", _view, needs=Capability.VIEW),
     Drill("dictionary", _dictionary, needs=Capability.DICTIONARY),
 )
