@@ -1,0 +1,1 @@
+"""The national licence index and what other provinces hand out through it."""
