@@ -144,6 +144,7 @@ async def citizen(request: Request, services: Services) -> Principal:
     if needed is None or (needed and needed not in access.scopes):
         raise ScopeMissing(needed)
     acting_for.set(access.actor.partition(" ")[0])
+    # A delegated token is used by another client than the one where the person signed in.
     return replace(access.principal, client_id=access.client_id)
 
 

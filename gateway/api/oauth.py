@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -12,9 +12,11 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from gateway.api.callers import ScopeMissing, Services, access_of, unauthenticated
 from gateway.api.login_cookie import set_login_cookie
+from gateway.api.partners import SignatureRefused, authenticate, is_signed, rates_of
 from gateway.api.problems import english, problem
 from gateway.container import Container
 from identity import Authenticated, AuthorizeRefused, OAuthRefused, TokenRefused
+from kernel.signing.sdgw1 import Algorithm
 
 router = APIRouter(include_in_schema=False)
 
@@ -129,7 +131,7 @@ async def _answered(
     try:
         form = await _form(request)
         proofs = request.headers.getlist("dpop")
-        who = await services.oauth.authenticated(form, proofs, request.url.path)
+        who = await _client(request, services, form, proofs)
         answer = await act(who, form)
     except OAuthRefused as refused:
         return _refusal(request, refused)
@@ -137,6 +139,25 @@ async def _answered(
     if (nonce := services.oauth.dpop.nonce()) is not None:
         headers["DPoP-Nonce"] = nonce
     return JSONResponse(answer, status, headers)
+
+
+async def _client(
+    request: Request, services: Container, form: Mapping[str, str], proofs: Sequence[str]
+) -> Authenticated:
+    """Return who posts: the signer of the whole request, in GM algorithms, or of an assertion.
+
+    Raises OAuthRefused, and TooManyRequests and SignatureSkewed as for every signed request.
+    """
+    if not is_signed(request):
+        return await services.oauth.authenticated(form, proofs, request.url.path)
+    try:
+        partner = await authenticate(request, services)
+    except SignatureRefused as exc:
+        raise OAuthRefused("invalid_client", "the request's signature was refused") from exc
+    if partner.algorithm is Algorithm.HMAC_SHA256:
+        raise OAuthRefused("invalid_client", "a request is signed in a GM algorithm here")
+    rates_of(request).take(partner.client, services.clock.monotonic())
+    return await services.oauth.signed_by(partner.client, form, proofs, request.url.path)
 
 
 def _refusal(request: Request, refused: OAuthRefused) -> Response:

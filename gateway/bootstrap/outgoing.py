@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from typing import Any
 
 from adapters.kit.callbacks import AddressRefused, CallbackClient, Guard
@@ -35,6 +36,12 @@ def outgoing_of(ground: Ground, clients: ClientRegistry) -> dict[str, Any]:
         except AddressRefused as exc:
             raise AddressNotAllowed(str(exc)) from exc
 
+    async def tell(url: str, headers: Mapping[str, str], body: bytes) -> int:
+        try:
+            return await client.post(url, headers, body)
+        except AddressRefused as exc:
+            raise OSError(str(exc)) from exc
+
     rows = SqlSigningKeys(ground.cipher)
     keys = GatewayKeys(rows, ground.works, ground.clock, ground.ids)
     cases = ClientCases(SqlClientCases(), ground.works)
@@ -49,4 +56,4 @@ def outgoing_of(ground: Ground, clients: ClientRegistry) -> dict[str, Any]:
         clock=ground.clock,
         ids=ground.ids,
     )
-    return {"gateway_keys": keys, "webhooks": webhooks, "client_cases": cases}
+    return {"gateway_keys": keys, "webhooks": webhooks, "client_cases": cases, "post": tell}

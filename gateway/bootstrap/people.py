@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
-from adapters.kit.callbacks import AddressRefused, CallbackClient, Guard
 from gateway.bootstrap.ground import Ground
 from gateway.bootstrap.outgoing import outgoing_of
 from gateway.bootstrap.staffing import staff_of
@@ -31,15 +29,6 @@ from identity.subjects import PairwiseSubjects
 from identity.tickets import TicketSignIn
 from identity.vault import SessionVault
 from kernel.ids import random_bytes
-
-_way_out: Final = CallbackClient(Guard())
-
-
-async def _post(url: str, headers: Mapping[str, str], body: bytes) -> int:
-    try:
-        return await _way_out.post(url, headers, body)
-    except AddressRefused as exc:
-        raise OSError(str(exc)) from exc
 
 
 def people_of(ground: Ground) -> dict[str, Any]:
@@ -91,19 +80,24 @@ def people_of(ground: Ground) -> dict[str, Any]:
         **staff_of(ground),
         "policy": policy.bundled(options.policy),
         "mandates": mandates,
-        "step_ups": _step_ups(ground, service, oauth),
-        "post": _post,
+        "step_ups": _step_ups(ground, service, oauth, clients),
         **outgoing_of(ground, clients),
     }
 
 
 def _step_ups(
-    ground: Ground, service: IdentityService, oauth: AuthorizationServer
+    ground: Ground, service: IdentityService, oauth: AuthorizationServer, clients: ClientRegistry
 ) -> StepUpService:
     def forget(session_id: str, token_hash: str | None) -> None:
         oauth.access.forget(session_id)
         if token_hash is not None:
             service.forget_hash(token_hash)
+
+    async def require_return(client_id: str, return_to: str) -> None:
+        client = await clients.find(client_id)
+        if client is None or return_to not in client.redirect_uris:
+            # A portal of the settings may be newer than the registry.
+            service.require_return(client_id, return_to)
 
     options = ground.settings.identity
     connected = of_port(ground.connected, "second_factor").values()
@@ -122,5 +116,5 @@ def _step_ups(
         ),
         token_prefix=TOKEN_PREFIX,
         forget=forget,
-        require_return=service.require_return,
+        require_return=require_return,
     )

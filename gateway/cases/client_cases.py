@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.cases.errors import CaseNotFound
-from gateway.cases.model import CaseLine
-from identity import Client
+from gateway.cases.model import CaseLine, StaffScope
+from identity import Client, ClientKind
 from kernel.db.events import References
 from kernel.paging import Page, decode_cursor, page_of
 from kernel.work import Work, WorkSource
@@ -56,3 +56,13 @@ class ClientCases:
         if line is None:
             raise CaseNotFound
         return line
+
+    async def review_scope(self, client: Client, case_id: str) -> StaffScope:
+        """Return in what scope a department's system acts on a case. Raises CaseNotFound when the
+        case was not sent to its department, within its regions.
+        """
+        line = await self.get(client, case_id)
+        if client.kind is not ClientKind.DEPT_SYSTEM or not client.org_uscc:
+            raise CaseNotFound
+        actor = f"client:{client.client_id}"
+        return StaffScope(actor=actor, region=line.region, department=client.org_uscc)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import adapters, audit, cases, clients, data, processes, seals, sign, staff
+from gateway.cli import adapters, audit, cases, clients, data, keys, processes, seals, sign, staff
 from gateway.cli.demo import command as demo
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.add_typer(cases.app, name="case")
 app.add_typer(seals.app, name="seal")
 app.add_typer(staff.app, name="staff")
 app.add_typer(clients.app, name="client")
+app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
 
 

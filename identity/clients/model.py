@@ -82,14 +82,16 @@ class KeyStatus(StrEnum):
 SCOPES: Final = frozenset(
     {
         *("openid", "profile", "identity", "offline_access"),
-        *("item.read", "case.read", "case.write", "case.submit", "material.write"),
+        *("item.read", "case.read", "case.write", "case.submit", "case.review", "material.write"),
         *("licence.query", "licence.use", "seal.sign", "pay.create", "pay.read"),
         *("event.read", "webhook.manage", "delivery.receipt"),
         *("ops.adapter.read", "ops.adapter.write", "audit.read"),
     }
 )
 """Everything that a client can be permitted (授权范围)."""
-SM2_ONLY: Final = frozenset({"seal.sign", "pay.create", "pay.read", "delivery.receipt"})
+SM2_ONLY: Final = frozenset(
+    {"seal.sign", "pay.create", "pay.read", "delivery.receipt", "case.review"}
+)
 """What only an SM2 signature may ask for, since the client must not be able to deny it."""
 
 

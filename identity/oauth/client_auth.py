@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from identity.clients.model import Client
+from identity.clients.model import Client, CryptoProfile
 from identity.clients.service import ClientRegistry
 from identity.jose import JwtRefused, public_keys, seconds_of, unverified_issuer, verify_jwt
 from identity.oauth.errors import OAuthRefused
@@ -15,6 +15,7 @@ from kernel.clock import Clock
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _LONGEST: Final = timedelta(seconds=300)
+_WAYS: Final = frozenset({"client_assertion", "client_assertion_type", "client_secret"})
 _MAX_JTI: Final = 128
 _TYPES: Final = (None, "client-authentication+jwt")
 
@@ -53,6 +54,20 @@ class ClientAuthenticator:
         if not await self._replays.first(client.client_id, jti, until):
             raise _refused("the assertion was used before")
         return client
+
+    @staticmethod
+    def require_signer(client: Client, form: Mapping[str, str]) -> None:
+        """Refuse a client that signed its request but has to authenticate in another way.
+
+        Raises OAuthRefused: of ``intl`` only private_key_jwt is taken; nobody authenticates twice
+        (RFC 6749, 2.3).
+        """
+        if _WAYS.intersection(form):
+            raise OAuthRefused("invalid_request", "the client authenticates in two ways")
+        if client.profile is CryptoProfile.INTL:
+            raise _refused("this profile authenticates by private_key_jwt only")
+        if form.get("client_id", client.client_id) != client.client_id:
+            raise _refused("client_id names somebody else")
 
     async def active(self, client_id: str) -> Client:
         """Return a client that may call. Raises OAuthRefused ``invalid_client``."""

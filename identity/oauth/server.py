@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from identity.cache import VerifiedTokens
-from identity.clients.model import SCOPES
+from identity.clients.model import SCOPES, Client
 from identity.clients.service import ClientRegistry
 from identity.model import Ial
 from identity.oauth.access import AccessVerifier
@@ -71,8 +71,20 @@ class AuthorizationServer:
         Raises OAuthRefused.
         """
         client = await self.clients.by_assertion(form)
-        jkt = await self.dpop.verify(proofs, "POST", self.url(path)) if proofs else None
-        return Authenticated(client, by_jwt=True, jkt=jkt)
+        return Authenticated(client, by_jwt=True, jkt=await self._bound(proofs, path))
+
+    async def signed_by(
+        self, client: Client, form: Mapping[str, str], proofs: Sequence[str], path: str
+    ) -> Authenticated:
+        """Do the same for a client whose signature of the whole request was found right (SDGW1).
+
+        Raises OAuthRefused.
+        """
+        self.clients.require_signer(client, form)
+        return Authenticated(client, by_jwt=False, jkt=await self._bound(proofs, path))
+
+    async def _bound(self, proofs: Sequence[str], path: str) -> str | None:
+        return await self.dpop.verify(proofs, "POST", self.url(path)) if proofs else None
 
     async def sweep(self) -> int:
         """Delete what is over; call again until it returns 0."""

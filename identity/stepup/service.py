@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -50,7 +50,7 @@ class Limits:
 class StepUpService:
     """加强认证. ``factors`` are by what they add to ``amr``; ``token_prefix`` begins new tokens;
     ``forget`` is told which session was raised, and the hash of its own token; ``require_return``
-    refuses an address that a client (its id) did not register.
+    refuses an address that the calling client (its id) did not register.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class StepUpService:
         *,
         token_prefix: str,
         forget: Callable[[str, str | None], None],
-        require_return: Callable[[str, str], None],
+        require_return: Callable[[str, str], Awaitable[None]],
     ) -> None:
         self._factors = factors
         self._rows = repository
@@ -89,6 +89,7 @@ class StepUpService:
         ReturnAddressNotRegistered, and the provider's upstream errors.
         """
         chosen = self._choose(principal, levels_of(acr), factor)
+        await self._require_return(principal.client_id, return_url)
         now = self._clock.now()
         step_up = StepUp(
             id=self._ids.new("stu"),
@@ -105,7 +106,6 @@ class StepUpService:
             session = await self._rows.session(work, step_up.session_id, lock=True)
             if session is None or session.status is not SessionState.ACTIVE:
                 raise errors.StepUpNotPossible("there is no session that could be raised")
-            self._require_return(session.client_id, return_url)
             since = now - self._limits.window
             if await self._rows.begun_since(work, principal.sub, since) >= self._limits.most:
                 wait = int(self._limits.window.total_seconds())

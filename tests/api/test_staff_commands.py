@@ -1,4 +1,4 @@
-"""onewindow staff and audit: bootstrap once, tokens, an export that verifies elsewhere."""
+"""onewindow staff, audit and keys: bootstrap once, tokens, an export that verifies elsewhere."""
 
 from __future__ import annotations
 
@@ -58,3 +58,15 @@ def test_bootstrap_token_export_and_verify(config: Path, tmp_path: Path):
     status, told = run("audit", "verify", "--file", export, "--public-key", key)
     assert status == 1
     assert "row 3" in told
+
+
+def test_the_keys_of_the_gateway_rotate(config: Path):
+    status, told = run("keys", "list", "-c", config)
+    assert (status, len(told.splitlines())) == (0, 1)
+    status, made = run("keys", "rotate", "-c", config)
+    assert status == 0
+    new, old = run("keys", "list", "-c", config)[1].splitlines()
+    assert new == made.strip()
+    assert old.split()[0] == told.split()[0]
+    # The old one signs until the new one does.
+    assert old.rpartition(" ")[2] == new.split()[3]

@@ -5,37 +5,19 @@ Where it cannot be had otherwise, the tests are left out with the reason, as in 
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from tests.api.conftest import book, citizen, running, town, world
-from tests.api.town import HOST
+from tests.api.served import served
 from tests.api.world import World
 from tests.browser import chromium
 from tests.browser.chromium import Page
 from tests.peers.conftest import find
 
 __all__ = ["book", "citizen", "running", "town", "world"]
-
-
-@asynccontextmanager
-async def served(world: World) -> AsyncIterator[str]:
-    """Serve the gateway on the socket where the town expects it; yield its address."""
-    server = uvicorn.Server(uvicorn.Config(world.app, log_config=None, lifespan="off"))
-    # Whoever comes before the server is ready waits in the socket's queue.
-    with socket.create_server((HOST, world.town.gateway_port)) as listening:
-        task = asyncio.create_task(server.serve([listening]))
-        try:
-            yield world.town.gateway_url
-        finally:
-            server.should_exit = server.force_exit = True
-            await task
 
 
 @pytest.fixture

@@ -4,38 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
-import uvicorn
 
 from identity import ClientKind
 from tests.api.logbook import kept
 from tests.api.relying import portal
-from tests.api.town import HOST, running_town
-from tests.api.world import World, opened
+from tests.api.served import served
+from tests.api.town import running_town
+from tests.api.world import opened
 from tests.peers.conftest import HERE, find, package
 
 pytestmark = pytest.mark.peers
-
-
-@asynccontextmanager
-async def served(world: World) -> AsyncIterator[None]:
-    """Serve the gateway on its own address for other processes."""
-    config = uvicorn.Config(world.app, lifespan="off", log_config=None)
-    server = uvicorn.Server(config)
-    with socket.socket() as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((HOST, world.town.gateway_port))
-        listening.listen()
-        running = asyncio.create_task(server.serve([listening]))
-        try:
-            yield
-        finally:
-            server.should_exit = True
-            await running
 
 
 async def test_openid_client_does_everything(sqlite_url, tmp_path):

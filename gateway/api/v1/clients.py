@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
+from gateway.api.body import JsonBody
 from gateway.api.callers import Services
+from gateway.api.once import Answer, once
 from gateway.api.partners import Partner, signed
 from gateway.api.v1.items import Cursor, Limit
 from gateway.api.v1.shapes import PageView, shown
+from gateway.api.v1.staff import ReviewBody
 from gateway.api.v1.views import BillView, CaseRow
 from kernel.paging import DEFAULT_PAGE
 
@@ -18,6 +21,7 @@ router = APIRouter(prefix="/v1/clients/self", tags=["clients 接入应用"])
 
 Self = Annotated[Partner, Depends(signed())]
 CaseReader = Annotated[Partner, Depends(signed("case.read"))]
+DepartmentSystem = Annotated[Partner, Depends(signed("case.review"))]
 BillReader = Annotated[Partner, Depends(signed("pay.read"))]
 
 
@@ -88,6 +92,38 @@ async def list_cases(
 async def read_case(services: Services, partner: CaseReader, case_id: str) -> CaseRow:
     """Read where one of these cases stands; any other does not exist (404)."""
     return CaseRow.of(await services.client_cases.get(partner.client, case_id))
+
+
+@router.post("/cases/{case_id}/take", response_model=CaseRow)
+async def take(
+    request: Request, services: Services, partner: DepartmentSystem, case_id: str
+) -> Response:
+    """Take an accepted case into review (审查) from the department's own system."""
+
+    async def act() -> Answer:
+        scope = await services.client_cases.review_scope(partner.client, case_id)
+        await services.desk.take(case_id, scope)
+        return Answer(CaseRow.of(await services.client_cases.get(partner.client, case_id)))
+
+    return await once(request, services, partner.caller, act)
+
+
+@router.post("/cases/{case_id}/review", response_model=CaseRow)
+async def review(
+    request: Request,
+    services: Services,
+    partner: DepartmentSystem,
+    case_id: str,
+    body: Annotated[ReviewBody, Depends(JsonBody(ReviewBody))],
+) -> Response:
+    """Give the department's opinion (``case.review``, signed with SM2: it cannot be denied)."""
+
+    async def act() -> Answer:
+        scope = await services.client_cases.review_scope(partner.client, case_id)
+        await services.desk.review(case_id, scope, body.opinion, body.remark)
+        return Answer(CaseRow.of(await services.client_cases.get(partner.client, case_id)))
+
+    return await once(request, services, partner.caller, act)
 
 
 @router.get("/cases/{case_id}/payments")
