@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -65,8 +64,7 @@ class Sessions:
         known = self._opened.get(session.id)
         if known is not None and known[0] == session.principal:
             return known[1]
-        stored = codec.principal_of_json(self._open(session.id, "principal", session.principal))
-        found = replace(stored, client_id=session.client_id)
+        found = codec.principal_of_json(self._open(session.id, "principal", session.principal))
         self._opened[session.id] = (session.principal, found)
         while len(self._opened) > self._most:
             self._opened.popitem(last=False)
