@@ -80,7 +80,9 @@ class TypeCatalogue:
         """Return a type; an unknown code has the dictionary that all types share."""
         if self._clock.monotonic() >= self._until:
             async with self._works.read() as work:
-                self._known = {one.code: one for one in await self._repository.types(work)}
+                kept = await self._repository.types(work)
+            # What an installation took in goes before what came with the product.
+            self._known = {one.code: one for one in (*bundled(), *kept)}
             self._until = self._clock.monotonic() + _SECONDS
         return self._known.get(code) or LicenceType(code, code, code, _common())
 

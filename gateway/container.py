@@ -17,6 +17,7 @@ from gateway.cases.bill_lookup import BillLookup
 from gateway.cases.client_cases import ClientCases
 from gateway.cases.desk import DeskService
 from gateway.cases.fees import FeeService
+from gateway.cases.material_ledger import MaterialLedger
 from gateway.cases.materials import MaterialService
 from gateway.cases.papers import PaperService
 from gateway.cases.service import CaseService
@@ -100,6 +101,7 @@ class Container:
     catalog: CatalogService
     cases: CaseService
     materials: MaterialService
+    material_ledger: MaterialLedger
     desk: DeskService
     fees: FeeService
     lookup: BillLookup

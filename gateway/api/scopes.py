@@ -32,6 +32,7 @@ REQUIRED: Final[Mapping[tuple[str, str], str]] = {
     ("POST", "/v1/cases/{case_id}/collect"): "case.submit",
     ("PUT", "/v1/cases/{case_id}/materials/{code}"): "material.write",
     ("POST", "/v1/cases/{case_id}/materials/{code}/licence"): "licence.use",
+    ("POST", "/v1/cases/{case_id}/materials/{code}/exemption"): "material.write",
     ("GET", "/v1/cases/{case_id}/documents"): "case.read",
     ("GET", "/v1/cases/{case_id}/documents/{document_id}/content"): "case.read",
     ("GET", "/v1/cases/{case_id}/documents/{document_id}/preview"): "case.read",

@@ -24,6 +24,8 @@ from gateway.cases.bill_lookup import BillLookup
 from gateway.cases.desk import DeskService
 from gateway.cases.document_repository import SqlDocumentRepository
 from gateway.cases.fees import FeeService
+from gateway.cases.licence_reader import LicenceReader
+from gateway.cases.material_ledger import MaterialLedger
 from gateway.cases.materials import MaterialService
 from gateway.cases.matters import CaseMatters
 from gateway.cases.mover import CaseMover
@@ -173,16 +175,30 @@ def _acceptance(
     works, clock, ids = ground.works, ground.clock, ground.ids
     cases, documents = SqlCaseRepository(ground.cipher), SqlDocumentRepository()
     mover, numbering = CaseMover(cases, clock), Numbering(clock)
+    ledger = MaterialLedger(reading["licences"], works)
     orders = DocumentOrders(repository=documents, numbering=numbering, clock=clock, ids=ids)
     about: dict[str, Any] = {"mover": mover, "catalog": catalog, "works": works}
     timed = {**about, "clock": clock}
     return {
         "catalog": catalog,
         "cases": CaseService(
-            repository=cases, orders=orders, numbering=numbering, ids=ids, **timed
+            repository=cases,
+            orders=orders,
+            numbering=numbering,
+            ledger=ledger,
+            ids=ids,
+            **timed,
         ),
-        "materials": MaterialService(repository=cases, ids=ids, **reading, **timed),
-        "desk": DeskService(repository=cases, orders=orders, **timed),
+        "materials": MaterialService(
+            repository=cases,
+            ids=ids,
+            types=TypeCatalogue(SqlLicenceRepository(), works, clock),
+            ledger=ledger,
+            reader=LicenceReader(**reading, seals=seals, works=works, clock=clock),
+            **timed,
+        ),
+        "material_ledger": ledger,
+        "desk": DeskService(repository=cases, orders=orders, licences=reading["licences"], **timed),
         "fees": FeeService(collector=payments, **about),
         "lookup": BillLookup(payments, clock),
         "papers": PaperService(

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.cases.errors import FeeUnpaid, ReasonMissing, ReviewExists, ReviewMissing
+from gateway.cases.errors import (
+    FeeUnpaid,
+    LicenceLapsed,
+    MaterialsMissing,
+    ReasonMissing,
+    ReviewExists,
+    ReviewMissing,
+)
+from gateway.cases.material_ledger import Served
 from gateway.cases.model import (
     Case,
     CaseLine,
     CaseState,
     DocumentKind,
+    MaterialSource,
     Opinion,
     Outcome,
     StaffScope,
@@ -19,7 +28,7 @@ from gateway.cases.orders import DocumentOrders
 from gateway.cases.ports import CaseRepository
 from gateway.catalog.model import CaseKind, Item
 from gateway.catalog.service import CatalogService
-from kernel.clock import Clock
+from kernel.clock import Clock, beijing_day
 from kernel.money import total
 from kernel.paging import Page, decode_cursor, page_of
 from kernel.work import Work, WorkSource
@@ -37,6 +46,7 @@ class DeskService:
         repository: CaseRepository,
         mover: CaseMover,
         orders: DocumentOrders,
+        licences: Served,
         catalog: CatalogService,
         works: WorkSource,
         clock: Clock,
@@ -44,6 +54,7 @@ class DeskService:
         self._repository = repository
         self._mover = mover
         self._orders = orders
+        self._licences = licences
         self._catalog = catalog
         self._works = works
         self._clock = clock
@@ -147,7 +158,9 @@ class DeskService:
     async def decide(self, case_id: str, scope: StaffScope, outcome: Outcome, reason: str) -> Case:
         """Decide a case (决定): GRANTED, or REFUSED with the reason.
 
-        Raises ReviewMissing, FeeUnpaid, ReasonMissing, CaseNotFound, IllegalTransition.
+        A grant needs every licence of the case to be valid still, as it was recorded last, and
+        every deferred material to have come. Raises ReviewMissing, FeeUnpaid, LicenceLapsed,
+        MaterialsMissing, ReasonMissing, CaseNotFound, IllegalTransition.
         """
         if outcome is Outcome.REFUSED:
             require_reason(reason)
@@ -156,6 +169,8 @@ class DeskService:
             item = await self._catalog.get(case.item_code)
             if case.state in {CaseState.ACCEPTED, CaseState.REVIEWING}:
                 require_ready(item, case, outcome)
+                if outcome is Outcome.GRANTED:
+                    await self._require_materials(work, case)
             changes = {
                 "outcome": outcome,
                 "reason": reason,
@@ -174,6 +189,28 @@ class DeskService:
                 return case
             # Without a seal there is no document to wait for.
             return await conclude(self._mover, work, case)
+
+    async def _require_materials(self, work: Work, case: Case) -> None:
+        sources = {material.source for material in case.materials}
+        if MaterialSource.DEFERRED in sources:
+            missing = [
+                {"code": one.code}
+                for one in case.materials
+                if one.source is MaterialSource.DEFERRED
+            ]
+            raise MaterialsMissing("a deferred material has not come", missing=missing)
+        if MaterialSource.LICENCE not in sources:
+            return
+        today = beijing_day(self._clock.now())
+        over = {
+            use.material_code
+            for use in await self._licences.served_in(work, case.case_id)
+            if (brought := case.material(use.material_code)) is not None
+            and brought.licence_identifier == use.identifier
+            and not use.may_replace_paper(today)
+        }
+        if over:
+            raise LicenceLapsed("a licence is not valid any more", materials=sorted(over))
 
 
 async def conclude(mover: CaseMover, work: Work, case: Case) -> Case:

@@ -80,6 +80,32 @@ class LicenceNotUsable(Conflict):
     )
 
 
+class LicenceLapsed(Conflict):
+    """A licence that stands for a material is not valid any more; ``materials`` lists them."""
+
+    code = "licence_lapsed"
+    title = Text("电子证照已失效", "A licence is not valid any more")
+    citizen = Text(
+        "您的一份证照已失效，请联系窗口补交材料。",
+        "One of your licences is no longer valid; please bring the paper to the window.",
+    )
+    clerk = Text(
+        "证照在决定前复核时已失效，不能准予；请通知申请人补交纸质材料并上传。",
+        "The licence was found no longer valid; ask for the paper and upload it.",
+    )
+
+
+class ExemptionRefused(Conflict):
+    """The item does not let this material be left out in this way; ``offered`` says how."""
+
+    code = "exemption_not_offered"
+    title = Text("该材料不能以此方式免提交", "The material cannot be left out in this way")
+    citizen = Text(
+        "这项材料不能这样免提交，请上传文件。", "Please upload a file for this material."
+    )
+    clerk = Text("事项未设定该免提交方式。", "The item offers no such exemption.")
+
+
 class ConsentMissing(Forbidden):
     """A licence may be used only with the holder's consent (用证授权)."""
 

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 import e_license
-from gateway.cases import translate
 from gateway.cases.errors import (
     ConsentMissing,
+    ExemptionRefused,
     FileRefused,
-    LicenceNotUsable,
     MaterialUnknown,
 )
+from gateway.cases.licence_reader import LicenceReader
+from gateway.cases.material_ledger import MaterialLedger
 from gateway.cases.model import (
     Applicant,
     Case,
     CaseMaterial,
     CaseState,
+    Content,
     MaterialSource,
     StaffScope,
 )
 from gateway.cases.mover import CaseMover
 from gateway.cases.ports import CaseRepository
-from gateway.cases.purposes import LicenceMatters
-from gateway.catalog.model import Item, Material
+from gateway.cases.purposes import OPEN
+from gateway.catalog.model import ExemptMode, Item, Material
 from gateway.catalog.service import CatalogService
 from kernel.clock import Clock, beijing_day
 from kernel.errors import NotFound
@@ -41,6 +43,10 @@ _MAGIC: Final[Mapping[str, tuple[bytes, ...]]] = {
     "image/jpeg": (b"\xff\xd8\xff",),
 }
 MEDIA_TYPES: Final = tuple(_MAGIC)
+_BY_WORD: Final[Mapping[ExemptMode, MaterialSource]] = {
+    ExemptMode.COMMITMENT: MaterialSource.COMMITMENT,
+    ExemptMode.DEFERRED: MaterialSource.DEFERRED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +80,9 @@ class MaterialService:
         repository: CaseRepository,
         mover: CaseMover,
         catalog: CatalogService,
-        licences: e_license.LicenceService,
-        grants: e_license.Grants,
-        matters: LicenceMatters,
+        reader: LicenceReader,
+        types: e_license.TypeCatalogue,
+        ledger: MaterialLedger,
         works: WorkSource,
         clock: Clock,
         ids: IdSource,
@@ -84,9 +90,9 @@ class MaterialService:
         self._repository = repository
         self._mover = mover
         self._catalog = catalog
-        self._licences = licences
-        self._grants = grants
-        self._matters = matters
+        self._reader = reader
+        self._types = types
+        self._ledger = ledger
         self._works = works
         self._clock = clock
         self._ids = ids
@@ -98,17 +104,7 @@ class MaterialService:
 
         Raises CaseNotFound, MaterialUnknown, FileRefused, IllegalTransition after submission.
         """
-        if not content.startswith(_MAGIC.get(media_type, ())):
-            raise FileRefused("the content is not of the declared type", accepted=list(MEDIA_TYPES))
-        brought = CaseMaterial(
-            code=code,
-            source=MaterialSource.UPLOAD,
-            at=self._clock.now(),
-            file_id=self._ids.new("file"),
-            media_type=media_type,
-            size=len(content),
-            sha256=hashlib.sha256(content).hexdigest(),
-        )
+        brought = self._uploaded(code, media_type, content)
         async with self._works.begin() as work:
             case, _ = await self._draft(work, case_id, owner, code)
             await self._repository.add_file(work, case.case_id, brought, content)
@@ -126,19 +122,95 @@ class MaterialService:
             raise ConsentMissing("the holder's consent is required")
         async with self._works.read() as work:
             case, item = await self._draft(work, case_id, owner, code, lock=False)
-        material = _material(item, code)
-        licence = await self._find(item, material, case.content.applicant, case.case_id, owner)
+        material, applicant = _material(item, code), case.content.applicant
+        licence = await self._reader.find(item, material, applicant, case.case_id, owner)
+        document, verdict = await self._reader.file(item, material, case, owner, licence.identifier)
         brought = CaseMaterial(
             code=code,
             source=MaterialSource.LICENCE,
             at=self._clock.now(),
+            file_id="" if document is None else self._ids.new("file"),
+            media_type="" if document is None else document.media_type,
+            size=0 if document is None else len(document.content),
+            sha256="" if document is None else document.sha256,
             licence_identifier=licence.identifier,
             licence_name=licence.name,
+            sm3="" if document is None else document.sm3,
+            seal_verdict=verdict,
         )
+        values = (await self._types.get(material.licence_types[0])).values(licence.face)
+        told = {name: values[key] for name, key in material.field_map.items() if key in values}
         async with self._works.begin() as work:
             case, _ = await self._draft(work, case_id, owner, code)
+            if document is not None:
+                await self._repository.add_file(work, case.case_id, brought, document.content)
+            await self._put(work, case, brought, told)
+        return brought
+
+    async def exempt(self, case_id: str, owner: str, code: str, mode: ExemptMode) -> CaseMaterial:
+        """Let a commitment (告知承诺) stand for a material, or let it follow later (容缺后补).
+
+        Raises CaseNotFound, MaterialUnknown, ExemptionRefused, IllegalTransition.
+        """
+        async with self._works.begin() as work:
+            case, item = await self._draft(work, case_id, owner, code)
+            offered = _material(item, code).exempt
+            if mode not in offered or mode not in _BY_WORD:
+                raise ExemptionRefused(
+                    "the item offers no such exemption", offered=[str(one) for one in offered]
+                )
+            brought = CaseMaterial(code, _BY_WORD[mode], self._clock.now())
             await self._put(work, case, brought)
         return brought
+
+    async def paper(
+        self, case_id: str, scope: StaffScope, code: str, media_type: str, content: bytes
+    ) -> CaseMaterial:
+        """Store a paper that was asked for at the window, in place of a licence or a promise.
+
+        Raises CaseNotFound, MaterialUnknown, FileRefused, IllegalTransition after the decision.
+        """
+        brought = self._uploaded(code, media_type, content)
+        async with self._works.begin() as work:
+            case = await self._mover.in_scope(work, case_id, scope)
+            if case.state not in OPEN:
+                self._mover.refuse(case, CaseState.DECIDED)
+            _material(await self._catalog.get(case.item_code), code)
+            await self._repository.add_file(work, case.case_id, brought, content)
+            await self._put(work, case, brought)
+            await self._ledger.asked(work, case.case_id, code)
+        return brought
+
+    async def recheck(self, case_id: str, scope: StaffScope) -> None:
+        """Ask the sources again about the licences of a case that is to be decided.
+
+        What they say is recorded; a source that does not answer leaves the record as it is. Raises
+        CaseNotFound.
+        """
+        async with self._works.read() as work:
+            case = await self._mover.in_scope(work, case_id, scope, lock=False)
+            item = await self._catalog.get(case.item_code)
+        if case.state not in {CaseState.ACCEPTED, CaseState.REVIEWING}:
+            return
+        for brought in case.materials:
+            material = item.material(brought.code)
+            if brought.source is MaterialSource.LICENCE and material is not None:
+                await self._reader.check_again(
+                    item, material, case, brought.licence_identifier, scope.actor
+                )
+
+    def _uploaded(self, code: str, media_type: str, content: bytes) -> CaseMaterial:
+        if not content.startswith(_MAGIC.get(media_type, ())):
+            raise FileRefused("the content is not of the declared type", accepted=list(MEDIA_TYPES))
+        return CaseMaterial(
+            code=code,
+            source=MaterialSource.UPLOAD,
+            at=self._clock.now(),
+            file_id=self._ids.new("file"),
+            media_type=media_type,
+            size=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+        )
 
     async def outlook(
         self, item: Item, applicant: Applicant, owner: str, *, consent: bool, client: str = ""
@@ -150,13 +222,7 @@ class MaterialService:
         if not consent:
             raise ConsentMissing("the holder's consent is required")
         replaceable = [material for material in item.materials if material.licence_types]
-        async with self._works.begin() as work:
-            opened = await self._matters.open_precheck(work, item, applicant, owner)
-            requests = await self._granted(
-                work, item, replaceable, applicant, opened.precheck_id, owner, client
-            )
-        seconds = self._licences.precheck_seconds
-        answers = await self._licences.lookup_all(requests, seconds=seconds)
+        opened, answers = await self._reader.ask_all(item, replaceable, applicant, owner, client)
         told = {
             material.code: answer for material, answer in zip(replaceable, answers, strict=True)
         }
@@ -183,67 +249,6 @@ class MaterialService:
         usable = bool(answer.usable(today))
         return MaterialOutlook(material, answer, advice.zh, advice.en, usable=usable)
 
-    async def _find(
-        self, item: Item, material: Material, applicant: Applicant, reference: str, owner: str
-    ) -> e_license.Licence:
-        if not material.licence_types:
-            raise LicenceNotUsable("no licence can replace this material")
-        answer = await self._ask(item, material, applicant, reference, owner)
-        today = beijing_day(self._clock.now())
-        usable = answer.usable(today)
-        if not usable:
-            raise LicenceNotUsable(
-                "no usable licence was found",
-                licence_status=answer.status,
-                advice=e_license.advice(answer, today).zh,
-            )
-        return usable[0]
-
-    async def _ask(
-        self, item: Item, material: Material, applicant: Applicant, reference: str, owner: str
-    ) -> e_license.LicenceAnswer:
-        async with self._works.begin() as work:
-            (request,) = await self._granted(work, item, [material], applicant, reference, owner)
-        return await self._licences.lookup(request)
-
-    async def _granted(
-        self,
-        work: Work,
-        item: Item,
-        materials: Sequence[Material],
-        applicant: Applicant,
-        reference: str,
-        owner: str,
-        client: str = "",
-    ) -> list[e_license.LookupRequest]:
-        holder, basis = translate.holder_of(applicant), translate.basis_of(applicant)
-        actor = f"citizen:{owner}"
-        wanted = [
-            e_license.GrantRequest(
-                reference=reference,
-                actor=actor,
-                holder=holder,
-                material_code=material.code,
-                licence_type=material.licence_types[0],
-                operation=e_license.Operation.FIND,
-                basis=basis,
-            )
-            for material in materials
-        ]
-        grants = await self._grants.issue(work, wanted)
-        return [
-            e_license.LookupRequest(
-                actor=actor,
-                holder=holder,
-                licence_type=material.licence_types[0],
-                purpose=translate.purpose_of(item, reference, basis),
-                material_code=material.code,
-                channel=client,
-                grant=grant,
-            )
-            for material, grant in zip(materials, grants, strict=True)
-        ]
-
     async def _draft(
         self, work: Work, case_id: str, owner: str, code: str, *, lock: bool = True
     ) -> tuple[Case, Item]:
@@ -254,9 +259,23 @@ class MaterialService:
         _material(item, code)
         return case, item
 
-    async def _put(self, work: Work, case: Case, brought: CaseMaterial) -> None:
+    async def _put(
+        self,
+        work: Work,
+        case: Case,
+        brought: CaseMaterial,
+        told: Mapping[str, str] | None = None,
+    ) -> None:
         await self._repository.put_material(work, case.case_id, brought)
-        await self._repository.change(work, case, {})
+        changes: dict[str, Content] = {}
+        if told:
+            # An empty field is filled; a filled one is never corrected, only compared.
+            content = case.content
+            typed = {name: value for name, value in content.form.items() if value.strip()}
+            changes["content"] = replace(
+                content, form={**told, **typed}, licensed={**content.licensed, **told}
+            )
+        await self._repository.change(work, case, changes)
         await work.emit(
             "case.material_added", case.case_id, {"code": brought.code, "source": brought.source}
         )

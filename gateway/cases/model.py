@@ -77,6 +77,10 @@ class MaterialSource(StrEnum):
 
     UPLOAD = "UPLOAD"
     LICENCE = "LICENCE"
+    COMMITMENT = "COMMITMENT"
+    """告知承诺"""
+    DEFERRED = "DEFERRED"
+    """容缺后补: still to come"""
 
 
 class DocumentKind(StrEnum):
@@ -132,6 +136,17 @@ class Content:
 
     applicant: Applicant
     form: dict[str, str]
+    licensed: dict[str, str] = field(default_factory=dict)
+    """What licences say about fields of the form; never written over what the applicant typed."""
+
+    @property
+    def conflicts(self) -> dict[str, tuple[str, str]]:
+        """Return fields in which applicant and licence differ: what was typed, what it says."""
+        return {
+            name: (typed, told)
+            for name, told in self.licensed.items()
+            if (typed := self.form.get(name, "").strip()) and typed != told
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +162,9 @@ class CaseMaterial:
     sha256: str = ""
     licence_identifier: str = ""
     licence_name: str = ""
+    sm3: str = ""
+    seal_verdict: str = ""
+    """Our own verification of the licence file; NO_FILE or NO_SEAL where there was none."""
 
 
 @dataclass(frozen=True, slots=True)

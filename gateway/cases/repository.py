@@ -32,6 +32,8 @@ from kernel.work import Work
 
 _CONTENT: Final = TypeAdapter(Content)
 _MOST_OWN_CASES: Final = 1000
+_ENCRYPTED: Final = b"\x01"
+"""The first octet of a cell; no accepted kind of file begins with it."""
 LINE: Final = (
     cases.c.case_id,
     cases.c.case_no,
@@ -129,6 +131,8 @@ class SqlCaseRepository:
             "sha256": material.sha256,
             "licence_identifier": material.licence_identifier,
             "licence_name": material.licence_name,
+            "sm3": material.sm3,
+            "seal_verdict": material.seal_verdict,
         }
         row = upsert(conn, materials).values(case_id=case_id, code=material.code, **values)
         await conn.execute(
@@ -138,6 +142,9 @@ class SqlCaseRepository:
     async def add_file(
         self, work: Work, case_id: CaseId, material: CaseMaterial, content: bytes
     ) -> None:
+        if material.source is MaterialSource.LICENCE:
+            # Face data of a person: more than an upload, it came from a register.
+            content = self._cipher.encrypt_bytes(content, _file_place(material.file_id))
         await connection(work).execute(
             insert(files).values(
                 file_id=material.file_id,
@@ -152,7 +159,11 @@ class SqlCaseRepository:
         query = select(files.c.media_type, files.c.content)
         query = query.where(files.c.file_id == file_id, files.c.case_id == case_id)
         row = (await connection(work).execute(query)).first()
-        return None if row is None else (row.media_type, row.content)
+        if row is None:
+            return None
+        if row.content[:1] != _ENCRYPTED:
+            return row.media_type, row.content
+        return row.media_type, self._cipher.decrypt_bytes(row.content, _file_place(file_id))
 
     def _seal(self, case_id: str, content: Content) -> bytes:
         return self._cipher.encrypt(_CONTENT.dump_json(content).decode(), _place(case_id))
@@ -187,6 +198,10 @@ class SqlCaseRepository:
         )
 
 
+def _file_place(file_id: str) -> Place:
+    return Place("gateway_file", "content", file_id)
+
+
 def _place(case_id: str) -> Place:
     return Place("gateway_case", "content", case_id)
 
@@ -208,6 +223,8 @@ def _material(row: Row[Any]) -> CaseMaterial:
         sha256=row.sha256,
         licence_identifier=row.licence_identifier,
         licence_name=row.licence_name,
+        sm3=row.sm3 or "",
+        seal_verdict=row.seal_verdict or "",
     )
 
 

@@ -11,6 +11,7 @@ from gateway.cases.errors import (
     FormInvalid,
     MaterialsMissing,
 )
+from gateway.cases.material_ledger import MaterialLedger
 from gateway.cases.model import (
     Applicant,
     Case,
@@ -47,6 +48,7 @@ class CaseService:
         mover: CaseMover,
         orders: DocumentOrders,
         numbering: Numbering,
+        ledger: MaterialLedger,
         catalog: CatalogService,
         works: WorkSource,
         clock: Clock,
@@ -56,6 +58,7 @@ class CaseService:
         self._mover = mover
         self._orders = orders
         self._numbering = numbering
+        self._ledger = ledger
         self._catalog = catalog
         self._works = works
         self._clock = clock
@@ -144,6 +147,7 @@ class CaseService:
             case = await self._draft(work, case_id, owner)
             item = await self._catalog.get(case.item_code)
             require_complete(item, case)
+            await self._ledger.open(work, case, item)
             changes = {
                 "case_no": await self._numbering.case_no(work, item.code),
                 "receipt_no": await self._numbering.receipt_no(work, item.region),

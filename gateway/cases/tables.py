@@ -67,7 +67,24 @@ materials: Final = Table(
     Column("sha256", text(64), nullable=False, default=""),
     Column("licence_identifier", text(128), nullable=False, default=""),
     Column("licence_name", text(200), nullable=False, default=""),
+    Column("sm3", text(64)),
+    Column("seal_verdict", text(24)),
 )
+
+material_ledger: Final = Table(
+    "gateway_material_ledger",
+    metadata,
+    Column("case_id", text(40), ForeignKey("gateway_case.case_id"), primary_key=True),
+    Column("code", text(20), primary_key=True),
+    Column("item_code", text(50), nullable=False),
+    Column("region", text(6), nullable=False),
+    Column("department", text(50), nullable=False),
+    Column("necessity", text(16), nullable=False),
+    Column("supplied_by", text(16), nullable=False),
+    Column("licence_found", Boolean, nullable=False),
+    Index("ix_gateway_material_ledger_region_item_code", "region", "item_code"),
+)
+"""不再索要台账 (N18): what each submitted case was asked for, and by what it was supplied."""
 
 prechecks: Final = Table(
     "gateway_precheck",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -40,6 +40,19 @@ class Necessity(StrEnum):
     """非必要"""
     DEFERRABLE = "DEFERRABLE"
     """容缺后补: may follow after acceptance"""
+
+
+class ExemptMode(StrEnum):
+    """免提交方式: by what a material need not be submitted."""
+
+    LICENCE = "LICENCE"
+    """电子证照"""
+    DATA_SHARE = "DATA_SHARE"
+    """数据核验"""
+    COMMITMENT = "COMMITMENT"
+    """告知承诺"""
+    DEFERRED = "DEFERRED"
+    """容缺后补: follows before the decision"""
 
 
 class FieldKind(StrEnum):
@@ -86,6 +99,10 @@ class Material:
     necessity: Necessity
     licence_types: tuple[str, ...] = ()
     """Licence types of which one valid licence replaces this material (免提交)."""
+    exempt: tuple[ExemptMode, ...] = ()
+    """What else may stand for it."""
+    field_map: dict[str, str] = field(default_factory=dict)
+    """Form fields that its licence fills, and the keys of the licence's face data."""
 
 
 @dataclass(frozen=True, slots=True)

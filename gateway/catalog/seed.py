@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from gateway.catalog.codec import from_json
-from gateway.catalog.model import CaseKind, Department, FieldKind, Item
+from gateway.catalog.model import CaseKind, Department, ExemptMode, FieldKind, Item
 from kernel import divisions, gbcodes
 
 _CODE_LENGTH: Final = 31
@@ -66,6 +66,15 @@ def _check(item: Item) -> None:
         "the promised time is longer than the legal time": item.promise_days > item.legal_days,
         "an instant item promises no days": (item.kind is CaseKind.INSTANT)
         != (item.promise_days == 0),
+        "a licence fills a field that the form does not have": not {
+            name for material in item.materials for name in material.field_map
+        }
+        <= {field.name for field in item.fields},
+        "a licence stands for a material that lists no licence type": any(
+            not material.licence_types
+            and (material.field_map or ExemptMode.LICENCE in material.exempt)
+            for material in item.materials
+        ),
         "fees need a charging agency": bool(item.fees) and not item.department.charging_agency,
         "a fee's quantity must be a required number of the form": any(
             fee.quantity_field

@@ -155,7 +155,9 @@ async def test_the_database_itself_keeps_the_access_log(works, repository, froze
 
 async def test_types_come_back_with_their_dictionary(works, repository, frozen_clock):
     catalogue = TypeCatalogue(repository, works, frozen_clock)
-    assert (await catalogue.get(TYPE)).label("zzmc") == Text("证照名称", "Licence")
+    assert (await catalogue.get("unknown")).label("zzmc") == Text("证照名称", "Licence")
+    assert (await catalogue.get("unknown")).label("xm") is None
+    assert (await catalogue.get(TYPE)).name == "居民身份证"
     assert await catalogue.take_in(bundled()) == len(bundled())
     assert await catalogue.take_in(bundled()) == len(bundled())
     card = await catalogue.get(TYPE)

@@ -24,6 +24,7 @@ class MaterialNeed(BaseModel):
     name: Named
     necessity: str
     licence_types: list[str] = Field(description="Licence types of which one replaces the material")
+    exempt: list[str] = Field(description="What else may stand for it (免提交方式)")
 
     @classmethod
     def of(cls, material: Material) -> MaterialNeed:
@@ -32,6 +33,7 @@ class MaterialNeed(BaseModel):
             name=Named(zh=material.name, en=material.name_en),
             necessity=material.necessity,
             licence_types=list(material.licence_types),
+            exempt=[str(mode) for mode in material.exempt],
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
@@ -15,11 +15,12 @@ from gateway.api.problems import WrongContentType
 from gateway.api.v1.cases import caller_key
 from gateway.api.v1.views import MaterialView
 from gateway.cases.materials import MEDIA_TYPES
+from gateway.catalog.model import ExemptMode
 
 router = APIRouter(prefix="/v1", tags=["materials 材料"])
 
 MAX_FILE: Final = 10 * 1024 * 1024
-_FILE_BODY: Final = {
+FILE_BODY: Final = {
     "requestBody": {
         "required": True,
         "content": {
@@ -34,7 +35,7 @@ _FILE_BODY: Final = {
     "/cases/{case_id}/materials/{code}",
     response_model=MaterialView,
     max_body_size=MAX_FILE,
-    openapi_extra=_FILE_BODY,
+    openapi_extra=FILE_BODY,
 )
 async def upload(
     request: Request, services: Services, acting: Declares, case_id: str, code: str
@@ -76,3 +77,30 @@ async def use_licence(
         return Answer(MaterialView.of(brought))
 
     return await once_upstream(request, services, caller_key(acting.sub), act)
+
+
+class Exempt(Posted):
+    """A promise instead of a paper: that it holds (COMMITMENT), or that it follows (DEFERRED)."""
+
+    mode: Literal["COMMITMENT", "DEFERRED"]
+    agreed: Literal[True]
+    """The applicant was told what the promise means (告知)."""
+
+
+@router.post("/cases/{case_id}/materials/{code}/exemption", response_model=MaterialView)
+async def exempt(
+    request: Request,
+    services: Services,
+    acting: Declares,
+    case_id: str,
+    code: str,
+    body: Annotated[Exempt, Depends(JsonBody(Exempt))],
+) -> Response:
+    """Let a promise stand for a material, where the item offers it (告知承诺、容缺后补)."""
+
+    async def act() -> Answer:
+        owner = await acting.on_case(case_id)
+        mode = ExemptMode(body.mode)
+        return Answer(MaterialView.of(await services.materials.exempt(case_id, owner, code, mode)))
+
+    return await once(request, services, caller_key(acting.sub), act)

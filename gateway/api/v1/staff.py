@@ -160,7 +160,11 @@ async def decide(
     case_id: str,
     body: Annotated[Decide, Depends(JsonBody(Decide))],
 ) -> Response:
-    """Decide a case (决定); the sealed decision follows by itself."""
+    """Decide a case (决定); the sealed decision follows by itself. Before a grant the sources are
+    asked whether the licences of the case still hold.
+    """
+    if body.outcome == Outcome.GRANTED:
+        await services.materials.recheck(case_id, scope(member))
 
     async def act() -> Answer:
         case = await services.desk.decide(

@@ -27,6 +27,8 @@ class MaterialView(BaseModel):
     sha256: str
     licence_identifier: str
     licence_name: str
+    sm3: str
+    seal_verdict: str = Field(description="Our verification of the licence file; NO_FILE, NO_SEAL")
 
     @classmethod
     def of(cls, material: CaseMaterial) -> MaterialView:
@@ -39,7 +41,17 @@ class MaterialView(BaseModel):
             sha256=material.sha256,
             licence_identifier=material.licence_identifier,
             licence_name=material.licence_name,
+            sm3=material.sm3,
+            seal_verdict=material.seal_verdict,
         )
+
+
+class ConflictView(BaseModel):
+    """A field in which the applicant and a licence say different things; nothing was corrected."""
+
+    field: str
+    typed: str
+    licence: str
 
 
 class ReviewView(BaseModel):
@@ -112,6 +124,7 @@ class CaseView(BaseModel):
     applicant: str = Field(description="Masked name")
     applicant_id: str = Field(description="Masked number")
     form: dict[str, str]
+    conflicts: list[ConflictView]
     materials: list[MaterialView]
     created_at: str | None
     submitted_at: str | None
@@ -150,6 +163,10 @@ class CaseView(BaseModel):
                 masking.mask_citizen_id(applicant.id_number) if by_person else applicant.id_number
             ),
             form=case.content.form,
+            conflicts=[
+                ConflictView(field=name, typed=typed, licence=told)
+                for name, (typed, told) in case.content.conflicts.items()
+            ],
             materials=[MaterialView.of(material) for material in case.materials],
             created_at=shown(case.created_at),
             submitted_at=shown(case.submitted_at),

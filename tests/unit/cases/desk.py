@@ -11,6 +11,7 @@ import e_seal
 from gateway.cases.desk import DeskService
 from gateway.cases.document_repository import SqlDocumentRepository
 from gateway.cases.fees import FeeService
+from gateway.cases.material_ledger import MaterialLedger
 from gateway.cases.materials import MaterialService
 from gateway.cases.model import DocumentState, StaffScope, Unsealed
 from gateway.cases.mover import CaseMover
@@ -53,6 +54,13 @@ class FakeSeals:
 
     async def verify(self, _ofd: bytes) -> Any:
         return SimpleNamespace(verdict="VALID", codes=frozenset())
+
+
+class NoLicences:
+    """Found nothing for anybody."""
+
+    async def served_in(self, _work: Any, _reference: str) -> list[Any]:
+        return []
 
 
 @dataclass
@@ -103,17 +111,26 @@ def hall(database: Database, new_secret: Callable[[int], bytes] = bytes) -> Hall
     timed: dict[str, Any] = {**about, "clock": clock}
     nobody: Any = None
     sealing: Any = seals
+    found: Any = NoLicences()
+    ledger = MaterialLedger(found, works)
     return Hall(
         works=works,
         finance=finance,
         seals=seals,
         bills=bills,
         papers_kept=papers_kept,
-        cases=CaseService(repository=rows, orders=orders, numbering=numbering, ids=ids, **timed),
-        materials=MaterialService(
-            repository=rows, licences=nobody, grants=nobody, matters=nobody, ids=ids, **timed
+        cases=CaseService(
+            repository=rows, orders=orders, numbering=numbering, ledger=ledger, ids=ids, **timed
         ),
-        desk=DeskService(repository=rows, orders=orders, **timed),
+        materials=MaterialService(
+            repository=rows,
+            reader=nobody,
+            types=nobody,
+            ledger=ledger,
+            ids=ids,
+            **timed,
+        ),
+        desk=DeskService(repository=rows, orders=orders, licences=found, **timed),
         fees=FeeService(collector=bills, **about),
         papers=PaperService(
             repository=papers_kept, seals=sealing, check_url="https://x.example", **timed
