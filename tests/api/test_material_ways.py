@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import select, update
 
 from e_license.tables import grants, uses
@@ -12,7 +14,7 @@ from tests.api.world import ROAD, ROAD_FORM, Caller, World, ok, refused
 
 PDF_TYPE = {"Content-Type": "application/pdf"}
 SEARCH = "11370100MB9000058W3000715021000"
-OFFICE = {"department": "11370100MB9000058W", "region": "370100"}
+OFFICE: Any = {"department": "11370100MB9000058W", "region": "370100"}
 
 
 async def test_promises_licences_and_what_they_say(world: World, citizen: Caller):
