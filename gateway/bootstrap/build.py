@@ -24,6 +24,7 @@ from gateway.cases.bill_lookup import BillLookup
 from gateway.cases.desk import DeskService
 from gateway.cases.document_repository import SqlDocumentRepository
 from gateway.cases.fees import FeeService
+from gateway.cases.ledger_repository import SqlMaterialLedger
 from gateway.cases.licence_reader import LicenceReader
 from gateway.cases.material_ledger import MaterialLedger
 from gateway.cases.materials import MaterialService
@@ -175,7 +176,7 @@ def _acceptance(
     works, clock, ids = ground.works, ground.clock, ground.ids
     cases, documents = SqlCaseRepository(ground.cipher), SqlDocumentRepository()
     mover, numbering = CaseMover(cases, clock), Numbering(clock)
-    ledger = MaterialLedger(reading["licences"], works)
+    ledger = MaterialLedger(SqlMaterialLedger(), reading["licences"], works)
     orders = DocumentOrders(repository=documents, numbering=numbering, clock=clock, ids=ids)
     about: dict[str, Any] = {"mover": mover, "catalog": catalog, "works": works}
     timed = {**about, "clock": clock}

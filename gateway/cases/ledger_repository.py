@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from sqlalchemy import Integer, cast, func, insert, select, update
 
+from gateway.cases.material_ledger import LedgerCount, LedgerRow
 from gateway.cases.model import StaffScope
 from gateway.cases.tables import material_ledger
 from kernel import divisions
@@ -14,33 +15,8 @@ from kernel.db.work import connection
 from kernel.work import Work
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerRow:
-    """One material of one submitted case."""
-
-    case_id: str
-    code: str
-    item_code: str
-    region: str
-    department: str
-    necessity: str
-    supplied_by: str
-    licence_found: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerCount:
-    """How often an item's required materials were supplied in one way."""
-
-    item_code: str
-    supplied_by: str
-    count: int
-    found: int
-    """Among them, those for which a licence had been found."""
-
-
 class SqlMaterialLedger:
-    """The ledger as rows."""
+    """The ledger as rows (``material_ledger.LedgerRows``)."""
 
     async def add(self, work: Work, rows: Sequence[LedgerRow]) -> None:
         """Store the rows of one case."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from e_license import LicenceUse
-from gateway.cases.ledger_repository import LedgerRow, SqlMaterialLedger
 from gateway.cases.model import Case, MaterialSource, StaffScope
 from gateway.catalog.model import Item, Necessity
 from kernel.work import Work, WorkSource
@@ -18,6 +17,47 @@ ABSENT: Final = "ABSENT"
 """Not required and not brought."""
 TARGET_BP: Final = 6000
 """60 % of what is required, in basis points."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One material of one submitted case."""
+
+    case_id: str
+    code: str
+    item_code: str
+    region: str
+    department: str
+    necessity: str
+    supplied_by: str
+    licence_found: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCount:
+    """How often an item's required materials were supplied in one way."""
+
+    item_code: str
+    supplied_by: str
+    count: int
+    found: int
+    """Among them, those for which a licence had been found."""
+
+
+class LedgerRows(Protocol):
+    """Where the ledger is kept."""
+
+    async def add(self, work: Work, rows: Sequence[LedgerRow]) -> None:
+        """Store the rows of one case."""
+        ...
+
+    async def change(self, work: Work, case_id: str, code: str, supplied_by: str) -> None:
+        """Write by what a material of a case is supplied now."""
+        ...
+
+    async def counts(self, work: Work, scope: StaffScope, necessity: str) -> Sequence[LedgerCount]:
+        """Return the counts of a scope's items by the way in which materials were supplied."""
+        ...
 
 
 class Served(Protocol):
@@ -48,8 +88,8 @@ class Reduction:
 class MaterialLedger:
     """Writes the ledger as cases are submitted, and counts it."""
 
-    def __init__(self, licences: Served, works: WorkSource) -> None:
-        self._rows = SqlMaterialLedger()
+    def __init__(self, rows: LedgerRows, licences: Served, works: WorkSource) -> None:
+        self._rows = rows
         self._licences = licences
         self._works = works
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from gateway.cases.ledger_repository import LedgerRow, SqlMaterialLedger
-from gateway.cases.material_ledger import ASKED, MaterialLedger
+from gateway.cases.ledger_repository import SqlMaterialLedger
+from gateway.cases.material_ledger import ASKED, LedgerRow, MaterialLedger
 from gateway.cases.model import StaffScope
 from gateway.cases.tables import cases
 from kernel.db.work import connection
@@ -39,7 +39,8 @@ def rows_of(seed: int) -> list[LedgerRow]:
 
 @pytest.mark.parametrize("region", ["370000", "370102"])
 async def test_the_report_equals_a_recount(works, frozen_clock, region):
-    repository, ledger = SqlMaterialLedger(), MaterialLedger(NOBODY, works)
+    repository = SqlMaterialLedger()
+    ledger = MaterialLedger(repository, NOBODY, works)
     for seed in range(20):
         rows = rows_of(seed)
         async with works.begin() as work:

@@ -11,6 +11,7 @@ import e_seal
 from gateway.cases.desk import DeskService
 from gateway.cases.document_repository import SqlDocumentRepository
 from gateway.cases.fees import FeeService
+from gateway.cases.ledger_repository import SqlMaterialLedger
 from gateway.cases.material_ledger import MaterialLedger
 from gateway.cases.materials import MaterialService
 from gateway.cases.model import DocumentState, StaffScope, Unsealed
@@ -112,7 +113,7 @@ def hall(database: Database, new_secret: Callable[[int], bytes] = bytes) -> Hall
     nobody: Any = None
     sealing: Any = seals
     found: Any = NoLicences()
-    ledger = MaterialLedger(found, works)
+    ledger = MaterialLedger(SqlMaterialLedger(), found, works)
     return Hall(
         works=works,
         finance=finance,
