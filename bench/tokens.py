@@ -34,13 +34,13 @@ from identity.cache import VerifiedTokens
 from identity.jose import SigningKey, open_proof, public_keys, verify_jwt
 from identity.model import Aal, Profile, UpstreamSession
 from identity.oauth.access import AccessVerifier
+from identity.oauth.access_repository import SqlAccessRows
 from identity.oauth.dpop import DpopVerifier
 from identity.oauth.issuing import Issuer
 from identity.oauth.keys import SigningKeys
 from identity.oauth.model import Access
 from identity.oauth.replay import Replays
 from identity.oauth.repository import SqlOAuthRows
-from identity.oauth.repository_access import SqlAccessRows
 from identity.oauth.sessions import Sessions
 from identity.opening import Opened, add_session
 from identity.repository import SqlRepository

@@ -33,6 +33,7 @@ from gateway.cases.mover import CaseMover
 from gateway.cases.numbers import Numbering
 from gateway.cases.orders import DocumentOrders
 from gateway.cases.papers import PaperService
+from gateway.cases.precheck_repository import SqlPrechecks
 from gateway.cases.purposes import LicenceMatters
 from gateway.cases.repository import SqlCaseRepository
 from gateway.cases.service import CaseService
@@ -130,7 +131,7 @@ def _licences(ground: Ground, catalog: CatalogService) -> dict[str, Any]:
     works, clock, ids = ground.works, ground.clock, ground.ids
     options = ground.settings.licence
     cases = SqlCaseRepository(ground.cipher)
-    matters = LicenceMatters(cases, catalog, clock, ids, subject_hash)
+    matters = LicenceMatters(cases, SqlPrechecks(), catalog, clock, ids, subject_hash)
     grants = Grants(matters, SqlGrants(), clock, ids, subject_hash, options)
     providers = of_port(ground.connected, "e_license")
     licences = LicenceService(providers, SqlLicenceRepository(), works, clock, ids, grants, options)

@@ -14,8 +14,8 @@ from identity.clients.service import ClientRegistry
 from identity.mandates.codec import MandateCodec
 from identity.mandates.repository import SqlMandates
 from identity.mandates.service import MandateService
+from identity.oauth.access_repository import SqlAccessRows
 from identity.oauth.repository import SqlOAuthRows
-from identity.oauth.repository_access import SqlAccessRows
 from identity.oauth.server import AuthorizationServer, server_of
 from identity.opening import IdentityKeys
 from identity.organisations import Organisations

@@ -294,3 +294,15 @@ class StaffScope:
     actor: str
     region: str
     department: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Precheck:
+    """预检: who asked about which item, nothing of what was found."""
+
+    precheck_id: str
+    item_code: str
+    owner: str
+    subject_hash: str
+    opened_at: datetime
+    expires_at: datetime

@@ -13,6 +13,7 @@ from gateway.cases.model import (
     CaseState,
     Document,
     DocumentKind,
+    Precheck,
     StaffScope,
     Unsealed,
 )
@@ -60,6 +61,18 @@ class CaseRepository(Protocol):
 
     async def file(self, work: Work, case_id: str, file_id: str) -> tuple[str, bytes] | None:
         """Return media type and bytes of a file of a case."""
+        ...
+
+
+class PrecheckRepository(Protocol):
+    """The rows of pre-checks."""
+
+    async def add(self, work: Work, row: Precheck) -> None:
+        """Store a new pre-check."""
+        ...
+
+    async def get(self, work: Work, precheck_id: str) -> Precheck | None:
+        """Return a pre-check."""
         ...
 
 

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import e_license
-from gateway.cases.model import Applicant, CaseState
-from gateway.cases.ports import CaseRepository
-from gateway.cases.precheck_repository import PrecheckRow, SqlPrechecks
+from gateway.cases.model import Applicant, CaseState, Precheck
+from gateway.cases.ports import CaseRepository, PrecheckRepository
 from gateway.cases.translate import holder_of
 from gateway.catalog.model import Item
 from gateway.catalog.service import CatalogService, ItemNotFound
@@ -45,13 +44,14 @@ class LicenceMatters:
     def __init__(
         self,
         cases: CaseRepository,
+        prechecks: PrecheckRepository,
         catalog: CatalogService,
         clock: Clock,
         ids: IdSource,
         subject_hash: e_license.SubjectHash,
     ) -> None:
         self._cases = cases
-        self._prechecks = SqlPrechecks()
+        self._prechecks = prechecks
         self._catalog = catalog
         self._clock = clock
         self._ids = ids
@@ -62,7 +62,7 @@ class LicenceMatters:
     ) -> OpenPrecheck:
         """Write down that somebody asks about an item; the row is what look-ups rest on."""
         now = self._clock.now()
-        row = PrecheckRow(
+        row = Precheck(
             precheck_id=self._ids.new("precheck"),
             item_code=item.code,
             owner=owner,

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.exc import DBAPIError
 
-from identity.oauth.repository_access import SqlAccessRows
+from identity.oauth.access_repository import SqlAccessRows
 from identity.oauth.tables import used_jtis
 from kernel.db.engine import Database
 from kernel.db.point import Point
