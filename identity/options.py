@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from identity.clients.model import SCOPES
 from identity.model import PortalKind
 from identity.policy.options import Rule
 
@@ -47,6 +48,14 @@ class PortalClient(BaseModel):
     kind: PortalKind
     return_to: Annotated[tuple[ReturnAddress, ...], Field(min_length=1)]
     after_logout: ReturnAddress | None = None
+    scopes: frozenset[str] | None = None
+    """What its tokens permit; left out, what the register of clients says."""
+
+    @model_validator(mode="after")
+    def _known_scopes(self) -> PortalClient:
+        if unknown := (self.scopes or frozenset()) - SCOPES:
+            raise ValueError(f"unknown scopes {sorted(unknown)}")
+        return self
 
 
 class Options(BaseModel):

@@ -44,7 +44,7 @@ class _Held:
 
 
 class Organisations:
-    """Lists and switches for tokens that IdentityService.authenticate let pass just now.
+    """Lists and switches for sessions whose token was let pass just now.
 
     ``forget`` drops a token from the memory of verified ones.
     """
@@ -67,13 +67,15 @@ class Organisations:
         self._keys = keys
         self._forget = forget
 
-    async def listed(self, token: str, page: int) -> OrgPage:
+    async def listed(self, session_id: str, page: int) -> OrgPage:
         """Return one page, from 1, of the organisations that the person may act for.
 
         Raises Unauthenticated, LegalPersonNeeded, UnknownProvider, NotOffered, TicketExpired when
         the province ended its session, or an UpstreamError.
         """
-        held = await self._held(token)
+        async with self._works.read() as work:
+            session = await self._rows.session(work, session_id)
+        held = self._opened(session)
         return await self._provider(held).list_orgs(held.upstream, page)
 
     async def switch(self, token: str, org_id: str) -> IssuedToken:
@@ -129,6 +131,9 @@ class Organisations:
         token_hash = codec.token_hash(token, TOKEN_PREFIX)
         async with self._works.read() as work:
             session = await self._rows.session_by_token(work, token_hash)
+        return self._opened(session)
+
+    def _opened(self, session: Session | None) -> _Held:
         if session is None or session.status is not SessionState.ACTIVE:
             raise Unauthenticated("unknown token or ended session")
         sealed, kept, ends = session.principal, session.upstream, session.expires_at

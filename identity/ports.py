@@ -131,6 +131,10 @@ class Repository(Protocol):
         """Return the session behind a hashed one-time code."""
         ...
 
+    async def session(self, work: Work, session_id: str) -> Session | None:
+        """Return a session."""
+        ...
+
     async def session_by_token(self, work: Work, token_hash: str) -> Session | None:
         """Return the session behind a hashed token."""
         ...

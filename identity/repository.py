@@ -87,6 +87,11 @@ class SqlRepository:
         row = found.first()
         return None if row is None else _session(row)
 
+    async def session(self, work: Work, session_id: str) -> Session | None:
+        found = await connection(work).execute(select(sessions).where(sessions.c.id == session_id))
+        row = found.first()
+        return None if row is None else _session(row)
+
     async def session_by_token(self, work: Work, token_hash: str) -> Session | None:
         found = await connection(work).execute(
             select(sessions).where(sessions.c.token_hash == token_hash)

@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 
 from gateway.api.noted import note_refusal
 from gateway.api.peer import client_address
-from gateway.api.scopes import REQUIRED
+from gateway.api.scopes import NOT_GRANTED, REQUIRED
 from gateway.cases.model import StaffScope
 from gateway.cases.translate import scope_of
 from gateway.container import Container
@@ -135,8 +135,7 @@ async def citizen(request: Request, services: Services) -> Principal:
     """
     scheme, token = _credentials(request)
     if scheme == _SCHEME and token.startswith(TOKEN_PREFIX):
-        # A token of the portal's own login, which is no grant.
-        return await services.identity.authenticate(token)
+        return await _by_simple_login(request, services, token)
     access = await access_of(request, services)
     if access.principal is None:
         raise Forbidden("a program's own token stands for no applicant")
@@ -148,11 +147,31 @@ async def citizen(request: Request, services: Services) -> Principal:
     return replace(access.principal, client_id=access.client_id)
 
 
+async def _by_simple_login(request: Request, services: Container, token: str) -> Principal:
+    """Such a token is no grant: it permits what its portal is registered for at this moment, and
+    the acts that only change the session itself.
+    """
+    principal = await services.identity.authenticate(token)
+    client = await services.clients.find(principal.client_id)
+    if client is None or not client.active(services.clock.now()):
+        raise Unauthenticated("the portal of this token may not call any more")
+    needed = scope_needed(request)
+    if needed is None:
+        if _route(request) not in NOT_GRANTED:
+            raise ScopeMissing(needed)
+    elif needed and needed not in client.scopes:
+        raise ScopeMissing(needed)
+    return principal
+
+
 def scope_needed(request: Request) -> str | None:
     """Return the scope of the route that is being served; None when applicants may not call it."""
+    return REQUIRED.get(_route(request))
+
+
+def _route(request: Request) -> tuple[str, str]:
     template = getattr(request.scope.get("route"), "path", "")
-    method = "GET" if request.method == "HEAD" else request.method
-    return REQUIRED.get((method, template))
+    return "GET" if request.method == "HEAD" else request.method, template
 
 
 Citizen = Annotated[Principal, Depends(citizen)]

@@ -16,6 +16,9 @@ REQUIRED: Final[Mapping[tuple[str, str], str]] = {
     ("POST", "/v1/auth/step-up"): ANY,
     ("POST", "/v1/auth/step-up/{step_up_id}/result"): ANY,
     ("GET", "/v1/me/mandates"): ANY,
+    ("POST", "/v1/me/mandates"): "mandate.write",
+    ("POST", "/v1/me/mandates/{mandate_id}/revoke"): "mandate.write",
+    ("GET", "/v1/me/organisations"): "profile",
     ("GET", "/v1/me/payables"): "pay.read",
     ("POST", "/v1/prechecks"): "case.read",
     ("GET", "/v1/me/licence-uses"): ANY,
@@ -46,12 +49,7 @@ REQUIRED: Final[Mapping[tuple[str, str], str]] = {
     ("GET", "/v1/cases/{case_id}/payments/{bill_id}/receipt"): "pay.read",
 }
 
-NOT_GRANTED: Final = frozenset(
-    {
-        ("POST", "/v1/me/mandates"),
-        ("POST", "/v1/me/mandates/{mandate_id}/revoke"),
-        ("GET", "/v1/me/organisations"),
-        ("POST", "/v1/me/organisations/{organisation_id}/switch"),
-    }
-)
-"""Open to the token of a portal's own login only: no scope permits them yet."""
+NOT_GRANTED: Final = frozenset({("POST", "/v1/me/organisations/{organisation_id}/switch")})
+"""Open to the token of the simple login only: a switch ends the session, and with it every grant;
+a relying party signs the citizen in again instead.
+"""

@@ -84,7 +84,7 @@ SCOPES: Final = frozenset(
         *("openid", "profile", "identity", "offline_access"),
         *("item.read", "case.read", "case.write", "case.submit", "case.review", "material.write"),
         *("licence.query", "licence.use", "seal.sign", "pay.create", "pay.read"),
-        *("event.read", "webhook.manage", "delivery.receipt"),
+        *("mandate.write", "event.read", "webhook.manage", "delivery.receipt"),
         *("ops.adapter.read", "ops.adapter.write", "audit.read"),
     }
 )

@@ -64,7 +64,9 @@ class Subjects:
         try:
             access = await self._access.resolve(token)
         except JwtRefused as refused:
-            raise _wrong(f"the subject token: {refused.reason}") from refused
+            raise _wrong(
+                f"what was shown as subject is not accepted, {refused.reason}"
+            ) from refused
         if access.principal is None or access.session_id is None:
             raise _wrong("the subject token stands for no citizen")
         if len(access.actor.split()) >= _MAX_ACTORS:

@@ -39,7 +39,6 @@ class OrganisationsView(BaseModel):
 
 @router.get("")
 async def organisations(
-    request: Request,
     services: Services,
     principal: Citizen,
     page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1,
@@ -47,7 +46,7 @@ async def organisations(
     """Return the organisations for which the signed-in person may act, as the province lists
     them.
     """
-    found = await services.organisations.listed(bearer(request), page)
+    found = await services.organisations.listed(principal.session_id, page)
     now = None if principal.org is None else principal.org.uscc
     return OrganisationsView(
         rows=[

@@ -16,6 +16,7 @@ from typing import Any, Final
 import tomli_w
 
 import e_license
+from gateway.api.scopes import REQUIRED
 from gateway.bootstrap import build, onboard, province_of, trust_file
 from gateway.catalog import seed as catalogue
 from gateway.container import Container
@@ -171,6 +172,7 @@ def _fresh(folder: Path, port: int, clock: Clock) -> dict[str, Any]:
                     "name": "演示门户",
                     "kind": "WEB",
                     "return_to": [f"{url}/portal/"],
+                    "scopes": sorted({scope for scope in REQUIRED.values() if scope}),
                 }
             ],
             "staff_seconds": _STAFF_HOURS * 3600,

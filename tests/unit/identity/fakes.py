@@ -245,6 +245,9 @@ class MemoryRepository:
         found = (one for one in self.rows.sessions.values() if one.code_hash == code_hash)
         return next(found, None)
 
+    async def session(self, work: Work, session_id: str) -> Session | None:
+        return self.rows.sessions.get(session_id)
+
     async def session_by_token(self, work: Work, token_hash: str) -> Session | None:
         found = (one for one in self.rows.sessions.values() if one.token_hash == token_hash)
         return next(found, None)
