@@ -14,7 +14,6 @@ from pydantic import (
     model_validator,
 )
 
-from identity.clients.model import SCOPES
 from identity.model import PortalKind
 from identity.policy.options import Rule
 
@@ -49,13 +48,9 @@ class PortalClient(BaseModel):
     return_to: Annotated[tuple[ReturnAddress, ...], Field(min_length=1)]
     after_logout: ReturnAddress | None = None
     scopes: frozenset[str] | None = None
-    """What its tokens permit; left out, what the register of clients says."""
-
-    @model_validator(mode="after")
-    def _known_scopes(self) -> PortalClient:
-        if unknown := (self.scopes or frozenset()) - SCOPES:
-            raise ValueError(f"unknown scopes {sorted(unknown)}")
-        return self
+    """What its tokens permit; left out, what the register of clients says. Names that no route
+    asks for permit nothing.
+    """
 
 
 class Options(BaseModel):
