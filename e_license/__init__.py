@@ -1,5 +1,6 @@
 """Electronic licences (电子证照): the only door to this domain."""
 
+from e_license import issuing
 from e_license.asking import TOO_LATE
 from e_license.catalogue import FaceField, LicenceType, TypeCatalogue, bundled
 from e_license.errors import (
@@ -96,4 +97,5 @@ __all__ = [
     "advice",
     "bundled",
     "hash_of",
+    "issuing",
 ]

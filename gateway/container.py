@@ -17,7 +17,11 @@ from gateway.cases.bill_lookup import BillLookup
 from gateway.cases.client_cases import ClientCases
 from gateway.cases.desk import DeskService
 from gateway.cases.fees import FeeService
+<<<<<<< HEAD
 from gateway.cases.material_ledger import MaterialLedger
+=======
+from gateway.cases.licences import ResultLicences
+>>>>>>> 6e44808 (Licences that departments issue as results of cases: minted, sealed, indexed, changed, used in the next case)
 from gateway.cases.materials import MaterialService
 from gateway.cases.papers import PaperService
 from gateway.cases.service import CaseService
@@ -96,6 +100,7 @@ class Container:
     client_cases: ClientCases
     licences: e_license.LicenceService
     licence_types: e_license.TypeCatalogue
+    issued: e_license.issuing.IssuingService
     seals: e_seal.SealService
     payments: payments.PaymentService
     catalog: CatalogService
@@ -106,6 +111,7 @@ class Container:
     fees: FeeService
     lookup: BillLookup
     papers: PaperService
+    results: ResultLicences
     refusals: Refusals
     upstreams: Mapping[str, Upstream]
     trace_id: ContextVar[str]

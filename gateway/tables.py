@@ -1,6 +1,7 @@
 """Imports every tables module once, so that migrations and tests know all tables; nothing else."""
 
 # A domain adds one line here: ``import identity.tables``.
+import e_license.issuing.tables
 import e_license.tables  # noqa: F401 - the import is the effect
 import e_seal.tables  # noqa: F401 - the import is the effect
 import gateway.cases.tables

@@ -39,6 +39,8 @@ REQUIRED: Final[Mapping[tuple[str, str], str]] = {
     ("GET", "/v1/cases/{case_id}/documents"): "case.read",
     ("GET", "/v1/cases/{case_id}/documents/{document_id}/content"): "case.read",
     ("GET", "/v1/cases/{case_id}/documents/{document_id}/preview"): "case.read",
+    ("GET", "/v1/cases/{case_id}/licences"): "case.read",
+    ("GET", "/v1/cases/{case_id}/licences/{licence_id}/content"): "case.read",
     ("POST", "/v1/cases/{case_id}/payments"): "pay.create",
     ("GET", "/v1/cases/{case_id}/payments"): "pay.read",
     ("GET", "/v1/cases/{case_id}/payments/{bill_id}"): "pay.read",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -12,6 +13,8 @@ from adapters.kit.telemetry import Telemetry, trace_id
 from e_license.catalogue import TypeCatalogue
 from e_license.grants.repository import SqlGrants
 from e_license.grants.service import Grants
+from e_license.issuing import LOCAL, IssuingService, LocalLicences
+from e_license.issuing.repository import SqlIssued
 from e_license.repository import SqlLicenceRepository
 from e_license.service import LicenceService
 from e_seal.repository import SqlActs
@@ -24,9 +27,13 @@ from gateway.cases.bill_lookup import BillLookup
 from gateway.cases.desk import DeskService
 from gateway.cases.document_repository import SqlDocumentRepository
 from gateway.cases.fees import FeeService
+<<<<<<< HEAD
 from gateway.cases.ledger_repository import SqlMaterialLedger
 from gateway.cases.licence_reader import LicenceReader
 from gateway.cases.material_ledger import MaterialLedger
+=======
+from gateway.cases.licences import ResultLicences
+>>>>>>> 6e44808 (Licences that departments issue as results of cases: minted, sealed, indexed, changed, used in the next case)
 from gateway.cases.materials import MaterialService
 from gateway.cases.matters import CaseMatters
 from gateway.cases.mover import CaseMover
@@ -124,18 +131,31 @@ def build(
 
 def _licences(ground: Ground, catalog: CatalogService) -> dict[str, Any]:
     """Return the services of licences by their names in MaterialService."""
-
-    def subject_hash(code: str) -> str:
-        return blind_index(code, ground.index_key, "elicense.subject")
-
+    subject_hash = partial(_subject, ground)
     works, clock, ids = ground.works, ground.clock, ground.ids
     options = ground.settings.licence
     cases = SqlCaseRepository(ground.cipher)
     matters = LicenceMatters(cases, SqlPrechecks(), catalog, clock, ids, subject_hash)
     grants = Grants(matters, SqlGrants(), clock, ids, subject_hash, options)
-    providers = of_port(ground.connected, "e_license")
+    local = LocalLicences(SqlIssued(ground.cipher), works, clock, subject_hash)
+    # What was issued here is asked for first: no wire, and nobody knows its state better.
+    providers = {LOCAL: local, **of_port(ground.connected, "e_license")}
     licences = LicenceService(providers, SqlLicenceRepository(), works, clock, ids, grants, options)
     return {"licences": licences, "grants": grants, "matters": matters}
+
+
+def _subject(ground: Ground, code: str) -> str:
+    return blind_index(code, ground.index_key, "elicense.subject")
+
+
+def _issued(ground: Ground) -> IssuingService:
+    return IssuingService(
+        repository=SqlIssued(ground.cipher),
+        works=ground.works,
+        clock=ground.clock,
+        ids=ground.ids,
+        subject_hash=partial(_subject, ground),
+    )
 
 
 def _payments(ground: Ground) -> PaymentService:
@@ -181,6 +201,7 @@ def _acceptance(
     orders = DocumentOrders(repository=documents, numbering=numbering, clock=clock, ids=ids)
     about: dict[str, Any] = {"mover": mover, "catalog": catalog, "works": works}
     timed = {**about, "clock": clock}
+    issued, check_url = _issued(ground), f"{ground.settings.server.public_url}/check"
     return {
         "catalog": catalog,
         "cases": CaseService(
@@ -206,9 +227,11 @@ def _acceptance(
         "papers": PaperService(
             repository=documents,
             seals=seals,
-            check_url=f"{ground.settings.server.public_url}/check",
+            check_url=check_url,
             **timed,
         ),
+        "issued": issued,
+        "results": ResultLicences(issued=issued, seals=seals, check_url=check_url, **about),
     }
 
 

@@ -184,7 +184,10 @@ class DeskService:
                 changes=changes,
                 data={"outcome": outcome},
             )
-            kind = DocumentKind.GRANT if outcome is Outcome.GRANTED else DocumentKind.REFUSAL
+            kind = DocumentKind.REFUSAL
+            if outcome is Outcome.GRANTED:
+                kind = DocumentKind.GRANT
+                await self._orders.order_licence(work, case, item, scope.actor)
             if await self._orders.order(work, case, item, kind, scope.actor):
                 return case
             # Without a seal there is no document to wait for.

@@ -15,6 +15,7 @@ from kernel.ids import IdSource
 from kernel.work import Work
 
 DOCUMENT_TASK: Final = "case.document"
+LICENCE_TASK: Final = "case.licence"
 FIRST_VERSION: Final = 1
 _CODE_LETTERS: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """Thirty-two characters that are not mistaken for one another on paper."""
@@ -61,6 +62,13 @@ class DocumentOrders:
         payload = {"document_id": document.document_id, "case_id": case.case_id}
         await work.enqueue(DOCUMENT_TASK, document.document_id, payload)
         return True
+
+    @staticmethod
+    async def order_licence(work: Work, case: Case, item: Item, actor: str) -> None:
+        """Order the licence that a grant results in, where the item has one; once per case."""
+        if item.result_licence_type and item.department.seal_code:
+            payload = {"case_id": case.case_id, "actor": actor}
+            await work.enqueue(LICENCE_TASK, case.case_id, payload)
 
 
 def check_code(secret: str) -> str:

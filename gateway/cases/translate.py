@@ -132,6 +132,46 @@ def seal_order_of(
     )
 
 
+def award_of(case: Case, item: Item, actor: str) -> e_license.issuing.Award:
+    """Return what a favourable decision grants: the applicant's licence, with the form's values."""
+    applicant, department = case.content.applicant, item.department
+    holder = e_license.issuing.LicenceHolder(
+        applicant.name, e_license.IdDocType(applicant.id_type), applicant.id_number
+    )
+    return e_license.issuing.Award(
+        reference=case.case_id,
+        type_code=item.result_licence_type,
+        issuer=e_license.issuing.Issuer(department.uscc, department.name, department.region),
+        holders=(holder,),
+        values=case.content.form,
+        actor=actor,
+    )
+
+
+def licence_order_of(
+    licence: e_license.issuing.IssuedLicence, item: Item, composed: e_license.issuing.Composed
+) -> e_seal.SealOrder:
+    """Return the order to seal a licence, with the leave that its department's documents have."""
+    seal_code = item.department.seal_code
+    return e_seal.SealOrder(
+        reference=licence.reference,
+        item_code=item.code,
+        document_id=licence.licence_id,
+        version=1,
+        name=licence.number,
+        content=composed.content,
+        seal_code=seal_code,
+        stamp=e_seal.StampPosition(*composed.stamp),
+        signer=e_seal.Signer(uid=licence.actor),
+        authorisation=e_seal.Authorisation(
+            grant_id=f"{seal_code}:{item.basic_code}",
+            approver=licence.actor,
+            expires_at=licence.created_at + _LEAVE_TO_SEAL,
+        ),
+        actor=licence.actor,
+    )
+
+
 def scope_of(member: StaffMember) -> StaffScope:
     """Return what a member of staff may see: clerks their region, others their own department."""
     return StaffScope(

@@ -200,6 +200,8 @@ class Item:
     materials: tuple[Material, ...]
     fields: tuple[Field, ...]
     fees: tuple[FeeRule, ...]
+    result_licence_type: str = ""
+    """证照类型代码 of the licence that a grant results in; empty when there is none."""
 
     @property
     def region(self) -> str:

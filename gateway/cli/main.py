@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import adapters, audit, cases, clients, data, keys, processes, seals, sign, staff
+from gateway.cli import (
+    adapters,
+    audit,
+    cases,
+    clients,
+    data,
+    keys,
+    licences,
+    processes,
+    seals,
+    sign,
+    staff,
+)
 from gateway.cli.demo import command as demo
 
 app = typer.Typer(
@@ -21,6 +33,7 @@ app.add_typer(data.app, name="db")
 app.add_typer(adapters.app, name="adapter")
 app.add_typer(cases.app, name="case")
 app.add_typer(seals.app, name="seal")
+app.add_typer(licences.app, name="licence")
 app.add_typer(staff.app, name="staff")
 app.add_typer(clients.app, name="client")
 app.add_typer(keys.app, name="keys")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping
+from datetime import date
 from html import escape
 from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+import e_license
 from e_seal import VERDICTS, Verdict
 from gateway.api.callers import Services
 from gateway.api.limiter import TooManyRequests
@@ -19,6 +21,7 @@ from gateway.cases.errors import DocumentNotFound
 from gateway.cases.model import Checked, DocumentKind
 from kernel.clock import beijing, beijing_day
 from kernel.errors import Failure, Text
+from kernel.gbcodes import LICENCE_ROOT
 
 router = APIRouter(include_in_schema=False)
 
@@ -77,8 +80,11 @@ async def check_page(
     """
     try:
         limited(request, services)
+        if number.startswith(f"{LICENCE_ROOT}."):
+            licence = await services.results.check(number, code)
+            return _answer(200, _licence(licence, beijing_day(services.clock.now())))
         checked = await services.papers.check(number, code)
-    except DocumentNotFound as refusal:
+    except (DocumentNotFound, e_license.issuing.IssuedNotFound) as refusal:
         return _refused(refusal, _NOT_FOUND)
     except TooManyRequests as refusal:
         return _refused(refusal, refusal.citizen)
@@ -113,6 +119,26 @@ def _shown(checked: Checked) -> str:
     result = Text(told[0].zh + told[1].zh, told[0].en + told[1].en)
     return (
         f'<p class="result {_MOOD[verdict]}">{_both(result)}</p><dl>{_listed(rows)}</dl>'
+        f'<p>{_both(_COMPARE)}</p><p><a href="/verify">{_both(_TO_VERIFY)}</a></p>'
+    )
+
+
+def _licence(licence: e_license.issuing.IssuedLicence, today: date) -> str:
+    state = licence.state_on(today)
+    end = licence.valid_to
+    rows = [
+        (Text("证照", "Licence"), escape(licence.type_name)),
+        (Text("电子证照标识", "Identifier"), escape(licence.identifier)),
+        (Text("证照编号", "Number"), escape(licence.number)),
+        (Text("颁发机构", "Issuer"), escape(licence.issuer.name)),
+        (Text("有效期起始", "Valid from"), licence.valid_from.isoformat()),
+        (Text("有效期截止", "Valid to"), "长期" if end is None else end.isoformat()),
+        (Text("文件摘要 SM3", "Digest SM3"), _digest(licence.sm3)),
+    ]
+    mood = "good" if state is e_license.LicenceState.VALID else "bad"
+    result = _both(e_license.STATE_TEXTS[state])
+    return (
+        f'<p class="result {mood}">{result}</p><dl>{_listed(rows)}</dl>'
         f'<p>{_both(_COMPARE)}</p><p><a href="/verify">{_both(_TO_VERIFY)}</a></p>'
     )
 

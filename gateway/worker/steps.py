@@ -9,10 +9,12 @@ from typing import Final
 import e_seal
 import payments
 from gateway.cases.desk import BILL_TASK
-from gateway.cases.orders import DOCUMENT_TASK
+from gateway.cases.licences import ID_PREFIX
+from gateway.cases.orders import DOCUMENT_TASK, LICENCE_TASK
 from gateway.cases.service import VOID_TASK
 from gateway.container import Container
 from gateway.worker.keys import register_keys
+from gateway.worker.licensing import licence_steps
 from gateway.worker.sign_in import register_sign_in
 from gateway.worker.webhooks import register_webhooks
 from kernel.db import inbox, task_store
@@ -80,6 +82,7 @@ def register(registry: TaskRegistry, services: Container) -> None:
         max_attempts=_MANY,
         backoff=_PATIENT,
     )
+    registry.register(LICENCE_TASK, licence_steps(services), max_attempts=_MANY, backoff=_PATIENT)
     for kind, seal_step in e_seal.STEPS.items():
         if kind not in _SEAL_CRONS:
             registry.register(
@@ -125,7 +128,11 @@ def _seal_step(services: Container, step: SealStep) -> Act:
 def _sealed(services: Container) -> Act:
     async def act(run: Run) -> None:
         found = await services.seals.get(text(run, "act_id"))
-        if found.is_sealed:
+        if not found.is_sealed:
+            return
+        if found.document_id.startswith(ID_PREFIX):
+            await services.results.seal(found.document_id)
+        else:
             await services.papers.seal(found.document_id)
 
     return act

@@ -57,7 +57,7 @@ def compose(document: Document, case: Case, item: Item, issue: Issue) -> Unseale
     stamp = layout.signature_block(
         item.department.name,
         day(document.created_at),
-        beside=_code(document, issue.check_url),
+        beside=code_of(issue.check_url, document.number, document.check_code),
         note=_CHECK,
     )
     ofd = e_seal.Document(
@@ -82,11 +82,11 @@ def check_address(base: str, number: str, code: str) -> str:
     return f"{base}/{quote(number)}?code={code}"
 
 
-def _code(document: Document, check_url: str) -> e_seal.Beside:
-    address = check_address(check_url, document.number, document.check_code)
+def code_of(check_url: str, number: str, code: str) -> e_seal.Beside:
+    """Return the printed code that leads to the public check, with its captions."""
+    address = check_address(check_url, number, code)
     # Trying all masks takes longer than all the rest of a document; readers read every one.
     modules = segno.make(address, error="m", micro=False, mask=2).matrix
-    code = document.check_code
     return e_seal.Beside(modules, ("扫码核验", f"校验码 {code[:4]} {code[4:]}"))
 
 
