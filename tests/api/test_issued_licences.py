@@ -208,10 +208,12 @@ async def test_a_province_that_does_not_answer_delays_the_licence_and_makes_no_s
     world: World, citizen: Caller
 ):
     case_id, _ = await granted(world, citizen)
-    world.town.fault("sd_seal", "drop_response", times=2)
+    world.town.fault("sd_seal", "error", times=0)
     await world.work()
-    for _ in range(8):
-        await world.work_later(timedelta(minutes=11))
+    assert [one["state"] for one in await licences(citizen, case_id)] == ["NOT_ACTIVE"]
+    world.town.calm()
+    for _ in range(3):
+        await world.work_later(timedelta(minutes=15))
     (licence,) = await licences(citizen, case_id)
     assert licence["state"] == "VALID"
     acts = await world.container.seals.by_reference(case_id)
