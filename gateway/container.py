@@ -17,11 +17,8 @@ from gateway.cases.bill_lookup import BillLookup
 from gateway.cases.client_cases import ClientCases
 from gateway.cases.desk import DeskService
 from gateway.cases.fees import FeeService
-<<<<<<< HEAD
-from gateway.cases.material_ledger import MaterialLedger
-=======
 from gateway.cases.licences import ResultLicences
->>>>>>> 6e44808 (Licences that departments issue as results of cases: minted, sealed, indexed, changed, used in the next case)
+from gateway.cases.material_ledger import MaterialLedger
 from gateway.cases.materials import MaterialService
 from gateway.cases.papers import PaperService
 from gateway.cases.service import CaseService

@@ -27,13 +27,10 @@ from gateway.cases.bill_lookup import BillLookup
 from gateway.cases.desk import DeskService
 from gateway.cases.document_repository import SqlDocumentRepository
 from gateway.cases.fees import FeeService
-<<<<<<< HEAD
 from gateway.cases.ledger_repository import SqlMaterialLedger
 from gateway.cases.licence_reader import LicenceReader
-from gateway.cases.material_ledger import MaterialLedger
-=======
 from gateway.cases.licences import ResultLicences
->>>>>>> 6e44808 (Licences that departments issue as results of cases: minted, sealed, indexed, changed, used in the next case)
+from gateway.cases.material_ledger import MaterialLedger
 from gateway.cases.materials import MaterialService
 from gateway.cases.matters import CaseMatters
 from gateway.cases.mover import CaseMover
