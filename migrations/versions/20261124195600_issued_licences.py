@@ -7,8 +7,8 @@ from alembic import op
 
 from kernel.db.base import BigInt, Json, UtcDateTime
 
-revision = "20261124195342"
-down_revision = "20261124194800"
+revision = "20261124195600"
+down_revision = "20261124195500"
 branch_labels = None
 depends_on = None
 
