@@ -85,6 +85,8 @@ class Container:
     policy: identity.PolicyBook
     mandates: identity.MandateService
     step_ups: identity.StepUpService
+    stronger: identity.StrongerLogin
+    proofings: identity.ProofingService
     post: Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
     """Posts to an address that a client registered, and returns the status of the answer."""
     identity: identity.IdentityService

@@ -29,6 +29,7 @@ from gateway.api.v1 import (
     payables,
     payments,
     prechecks,
+    proofings,
     public_documents,
     public_verification,
     refunds,
@@ -86,6 +87,7 @@ _ROUTERS: Final = (
     staff_licences.router,
     staff_payments.router,
     staff_recon.router,
+    proofings.router,
     seal_acts.router,
 )
 

@@ -10,6 +10,7 @@ import gateway.events.tables  # noqa: F401 - the import is the effect
 import identity.clients.tables
 import identity.mandates.tables
 import identity.oauth.tables
+import identity.proofing.tables
 import identity.staff.tables
 import identity.stepup.tables
 import identity.tables  # noqa: F401 - the import is the effect

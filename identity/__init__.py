@@ -88,12 +88,14 @@ from identity.model import (
     StaffRole,
     UserType,
 )
+from identity.oauth.authorize import Away
 from identity.oauth.errors import AuthorizeRefused, OAuthRefused, TokenRefused
 from identity.oauth.issuing import Authenticated
 from identity.oauth.model import Access
 from identity.oauth.server import AuthorizationServer
 from identity.oauth.sessions import LOGOUT_TASK
 from identity.oauth.states import GRANT
+from identity.oauth.stronger import CONTINUE_PATH, StrongerLogin
 from identity.opening import IdentityKeys
 from identity.options import Options, PortalClient
 from identity.organisations import Organisations
@@ -103,6 +105,10 @@ from identity.policy.judge import acts_by_office, require_levels
 from identity.policy.model import Action, MandateAction
 from identity.policy.options import Rule
 from identity.ports import PORT_VERSION, IdentityProvider
+from identity.proofing.errors import ProofingNotFound, ProofingOfOneself, ProofingRefused
+from identity.proofing.model import Proofing, ProofingSource, ProofingState, Seen
+from identity.proofing.service import ProofingService
+from identity.proofing.states import PROOFING
 from identity.service import TOKEN_PREFIX, IdentityService
 from identity.staff import StaffServices
 from identity.staff.accounts import FIRST_ADMINS, STAFF_PREFIX
@@ -140,6 +146,7 @@ __all__ = [
     "ACRS",
     "ASKERS",
     "BUSINESS_ROLES",
+    "CONTINUE_PATH",
     "EVERY_ITEM",
     "FACTOR_PORT_VERSION",
     "FIRST_ADMINS",
@@ -149,6 +156,7 @@ __all__ = [
     "MACHINES",
     "MANDATE",
     "PORT_VERSION",
+    "PROOFING",
     "SCOPES",
     "SESSION",
     "SM2_ONLY",
@@ -168,6 +176,7 @@ __all__ = [
     "Authenticated",
     "AuthorizationServer",
     "AuthorizeRefused",
+    "Away",
     "Capability",
     "Client",
     "ClientExists",
@@ -236,6 +245,13 @@ __all__ = [
     "PortalKind",
     "Principal",
     "ProfileIncomplete",
+    "Proofing",
+    "ProofingNotFound",
+    "ProofingOfOneself",
+    "ProofingRefused",
+    "ProofingService",
+    "ProofingSource",
+    "ProofingState",
     "RateClass",
     "RequestAct",
     "RequestState",
@@ -243,6 +259,7 @@ __all__ = [
     "RoleRequest",
     "Rule",
     "SecondFactor",
+    "Seen",
     "StaffKind",
     "StaffMember",
     "StaffOptions",
@@ -258,6 +275,7 @@ __all__ = [
     "StepUpService",
     "StepUpStarted",
     "StepUpState",
+    "StrongerLogin",
     "TicketExpired",
     "TicketReplayed",
     "TokenRefused",

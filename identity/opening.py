@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from identity import codec
@@ -30,6 +30,10 @@ class IdentityKeys:
     def ticket_mark(self, idp: str, ticket: str) -> str:
         """Return under which mark a used ticket is remembered."""
         return blind_index(f"{idp}\0{ticket}", self.index_key, "identity_ticket.ticket_mac")
+
+    def person_index(self, id_number: str) -> str:
+        """Return under which index a person's id number is found."""
+        return blind_index(id_number, self.index_key, "identity_subject.id_number")
 
     def seal(self, session_id: str, column: str, content: Mapping[str, object]) -> bytes:
         """Return a cell of the session's row."""
@@ -64,20 +68,24 @@ class Opened:
 async def add_session(
     work: Work, rows: Repository, ids: IdSource, keys: IdentityKeys, made: Opened, now: datetime
 ) -> Principal:
-    """Store a session that waits for its code, and return who it is."""
+    """Store a session that waits for its code, and return who it is.
+
+    What was proven here before counts beside what the province says today: silence lowers nothing.
+    """
     profile, upstream, session_id = made.profile, made.upstream, made.session_id
     letter = "P" if profile.user_type is UserType.NATURAL_PERSON else "C"
+    person_index = keys.person_index(profile.person.id_number)
     sub = await rows.subject(
         work,
         new_sub=ids.new(letter),
         idp=made.idp,
         upstream_sub=profile.upstream_sub,
         user_type=profile.user_type,
-        id_number_index=blind_index(
-            profile.person.id_number, keys.index_key, "identity_subject.id_number"
-        ),
+        id_number_index=person_index,
         at=now,
     )
+    proven = await rows.proven(work, sub, person_index, now)
+    profile = replace(profile, ial=max(profile.ial, proven))
     principal = principal_from(sub, made.idp, profile, session_id)
     told = {"user_type": upstream.user_type, "token": upstream.token}
     await rows.add_session(

@@ -72,6 +72,8 @@ class Options(BaseModel):
     step_up_most: Annotated[int, Field(ge=1, le=100)] = 5
     """How many step-ups one subject may begin within ``step_up_window_seconds``."""
     step_up_window_seconds: Annotated[int, Field(ge=60, le=86_400)] = 900
+    proofing_days: Annotated[int, Field(ge=1, le=3_660)] = 1_096
+    """How long a raise of the proofing level counts for its account (OURS)."""
     mandate_days: Annotated[int, Field(ge=1, le=3_660)] = 366
     """Longest life of a mandate."""
     login_seconds: Annotated[int, Field(ge=60, le=1_800)] = 600

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from identity.errors import NotOffered
 from identity.model import (
+    Ial,
     Login,
     LoginState,
     Profile,
@@ -120,6 +121,12 @@ class Repository(Protocol):
     ) -> str:
         """Return the subject id of an account, giving it ``new_sub`` when it comes for the first
         time.
+        """
+        ...
+
+    async def proven(self, work: Work, sub: str, person_index: str, now: datetime) -> Ial:
+        """Return the highest stored proofing of this person at this account that counts now; 0 for
+        none.
         """
         ...
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, insert, or_, select, update
+from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
 
 from identity.model import (
+    Ial,
     Login,
     LoginState,
     Session,
     SessionState,
     UserType,
 )
+from identity.proofing.model import ProofingState
+from identity.proofing.tables import proofings
 from identity.tables import logins, sessions, subjects, tickets
 from kernel.db.base import upsert
 from kernel.db.work import connection
@@ -76,6 +79,16 @@ class SqlRepository:
         )
         sub: str = (await conn.execute(row.returning(subjects.c.sub))).scalar_one()
         return sub
+
+    async def proven(self, work: Work, sub: str, person_index: str, now: datetime) -> Ial:
+        query = select(func.max(proofings.c.ial)).where(
+            proofings.c.sub == sub,
+            proofings.c.person_index == person_index,
+            proofings.c.state == ProofingState.ACTIVE,
+            proofings.c.expires_at > now,
+        )
+        found = (await connection(work).execute(query)).scalar_one()
+        return Ial(found or 0)
 
     async def add_session(self, work: Work, session: Session) -> None:
         await connection(work).execute(insert(sessions).values(**vars(session)))

@@ -23,6 +23,10 @@ acting_for: ContextVar[str] = ContextVar("acting_for", default="")
 """The client that acts for the citizen who is served (委托办理, RFC 8693); empty without one."""
 
 
+operated_by: ContextVar[str] = ContextVar("operated_by", default="")
+"""The subject at the keyboard where a mandate lets it act for another one (代办); else empty."""
+
+
 @dataclass(frozen=True)
 class Move:
     """One state change (状态变更) and what is written with it: history row, outgoing event."""
@@ -46,9 +50,13 @@ class Move:
 
 
 def delegated(move: Move) -> Move:
-    """Return a move with the client that acts beside the citizen for whom it acts: delegation, not
-    impersonation.
+    """Return a move with who really did it: the operator of a mandate in place of whom it acts for,
+    who stays in the note; and the client that acts beside the citizen (delegation, RFC 8693).
     """
+    operator = operated_by.get()
+    if operator and move.actor.startswith("citizen:") and move.actor != f"citizen:{operator}":
+        note = f"{move.note}; mandate of {move.actor}".removeprefix("; ")
+        move = replace(move, actor=f"citizen:{operator}", note=note)
     client = acting_for.get()
     return replace(move, actor=f"{move.actor};act=client:{client}") if client else move
 

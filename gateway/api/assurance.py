@@ -27,7 +27,7 @@ from identity import (
     acts_by_office,
     require_levels,
 )
-from kernel.work import Work
+from kernel.work import Work, operated_by
 
 _NO_CASE: Final = "account"
 
@@ -122,6 +122,8 @@ class Acting:
         mandates = self.services.mandates
         try:
             await mandates.require(work, self.principal, of, wanted, item_code, reference)
+            # What is written from here on in this request was done by the one at the keyboard.
+            operated_by.set(self.sub)
         except MandateRequired as exc:
             raise self._refusal(wanted, hidden=hidden) from exc
 

@@ -97,6 +97,7 @@ class FieldsInvalid(InvalidInput):
     title = Text("请求字段有误", "Fields are invalid")
 
 
+_BEARER_ERROR: Final = "Bearer error="
 _BY_STATUS: Final[Mapping[int, type[Failure]]] = {
     400: MalformedJson,
     401: Unauthenticated,
@@ -143,6 +144,10 @@ def render(request: Request, failure: Failure) -> Response:
     if status == Unauthenticated.status:
         headers["WWW-Authenticate"] = "Bearer"
     headers.update(failure.headers)
+    told, scheme = headers.get("WWW-Authenticate", ""), request.headers.get("authorization", "")
+    if told.startswith(_BEARER_ERROR) and scheme[:5].lower() == "dpop ":
+        # A challenge names the scheme of the token that it answers (RFC 9449, 7.1; RFC 9470, 3).
+        headers["WWW-Authenticate"] = f'DPoP algs="ES256", {told.removeprefix("Bearer ")}'
     return JSONResponse(document, status, headers, media_type=MEDIA_TYPE)
 
 

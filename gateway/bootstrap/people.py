@@ -17,10 +17,13 @@ from identity.mandates.service import MandateService
 from identity.oauth.access_repository import SqlAccessRows
 from identity.oauth.repository import SqlOAuthRows
 from identity.oauth.server import AuthorizationServer, server_of
+from identity.oauth.stronger import StrongerLogin
 from identity.opening import IdentityKeys
 from identity.organisations import Organisations
 from identity.policy import book as policy
 from identity.policy import methods
+from identity.proofing.repository import SqlProofings
+from identity.proofing.service import ProofingService
 from identity.repository import SqlRepository
 from identity.service import TOKEN_PREFIX, IdentityService
 from identity.stepup.repository import SqlStepUps
@@ -80,14 +83,20 @@ def people_of(ground: Ground) -> dict[str, Any]:
         **staff_of(ground),
         "policy": policy.bundled(options.policy),
         "mandates": mandates,
-        "step_ups": _step_ups(ground, service, oauth, clients),
+        **_raises(ground, service, oauth, clients, keys),
         **outgoing_of(ground, clients),
     }
 
 
-def _step_ups(
-    ground: Ground, service: IdentityService, oauth: AuthorizationServer, clients: ClientRegistry
-) -> StepUpService:
+def _raises(
+    ground: Ground,
+    service: IdentityService,
+    oauth: AuthorizationServer,
+    clients: ClientRegistry,
+    keys: IdentityKeys,
+) -> dict[str, Any]:
+    """Return what raises levels: second factors and windows."""
+
     def forget(session_id: str, token_hash: str | None) -> None:
         oauth.access.forget(session_id)
         if token_hash is not None:
@@ -101,7 +110,16 @@ def _step_ups(
 
     options = ground.settings.identity
     connected = of_port(ground.connected, "second_factor").values()
-    return StepUpService(
+    proofings = ProofingService(
+        SqlProofings(ground.cipher),
+        ground.works,
+        ground.clock,
+        ground.ids,
+        keys,
+        life=timedelta(days=options.proofing_days),
+        forget=forget,
+    )
+    step_ups = StepUpService(
         {factor.factor: factor for factor in connected},
         SqlStepUps(),
         ground.works,
@@ -117,4 +135,18 @@ def _step_ups(
         token_prefix=TOKEN_PREFIX,
         forget=forget,
         require_return=require_return,
+        proofings=proofings,
     )
+    stronger = StrongerLogin(
+        oauth.rows,
+        ground.works,
+        ground.clock,
+        ground.ids,
+        oauth.authorization.sessions,
+        oauth.authorization,
+        step_ups,
+        issuer=oauth.issuer,
+        step_up_life=timedelta(seconds=options.step_up_seconds),
+        code_life=timedelta(seconds=options.code_seconds),
+    )
+    return {"step_ups": step_ups, "proofings": proofings, "stronger": stronger}

@@ -10,9 +10,10 @@ from identity.clients.service import ClientRegistry
 from identity.jose import JwtRefused
 from identity.oauth.access import AccessVerifier
 from identity.oauth.issuing import REFRESH_PREFIX, Authenticated, Issuer, actors
-from identity.oauth.model import Access, acr_of
+from identity.oauth.model import Access
 from identity.oauth.ports import OAuthRows
 from identity.oauth.sessions import Sessions
+from identity.policy.acr import acr_of
 from kernel.work import WorkSource
 
 _ASKERS: Final = frozenset({ClientKind.DEPT_SYSTEM, ClientKind.OPS})
@@ -85,7 +86,7 @@ class Answers:
             return {"sub": access.client_id}
         told: dict[str, Any] = {"sub": self._issuer.subject(principal.sub, client)}
         told["user_type"] = str(principal.user_type)
-        told["acr"] = acr_of(principal.ial)
+        told["acr"] = acr_of(principal.ial, principal.aal)
         if "profile" in access.scopes:
             told["name"] = principal.person.name
             if principal.org is not None:
@@ -112,7 +113,7 @@ class Answers:
         }
         if access.principal is not None:
             told["sub"] = self._issuer.subject(access.principal.sub, owner)
-            told["acr"] = acr_of(access.principal.ial)
+            told["acr"] = acr_of(access.principal.ial, access.principal.aal)
             told["auth_time"] = int(access.principal.auth_time.timestamp())
         if access.jkt is not None:
             told["cnf"] = {"jkt": access.jkt}

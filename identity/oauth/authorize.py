@@ -32,11 +32,21 @@ _SLACK: Final = 30.0
 
 
 @dataclass(frozen=True)
+class Weak:
+    """A login that came back weaker than its request asks for; a second factor may mend it."""
+
+    request: PushedRequest
+    session: SessionView
+
+
+@dataclass(frozen=True)
 class Away:
     """Where to send the browser, and the login cookie to set, if any."""
 
     redirect_url: str
     cookie_value: str | None = None
+    weak: Weak | None = None
+    """There where the browser must not be sent on yet."""
 
 
 class Authorization:
@@ -59,7 +69,7 @@ class Authorization:
         self._clock = clock
         self._ids = ids
         self._identity = identity
-        self._sessions = sessions
+        self.sessions = sessions
         self._issuer = issuer
         self._providers = tuple(providers)
 
@@ -131,30 +141,38 @@ class Authorization:
             return Away(finished.redirect_url)
         async with self._works.begin() as work:
             session = await self._rows.bind_session(work, request.id, codec.hashed(state))
-            if session is None or not self._strong_enough(request, session):
-                if session is not None:
-                    await self._sessions.end(work, session)
+            if session is None:
                 return self._back(request, error="unmet_authentication_requirements")
-        return Away(_with(finished.redirect_url, {"iss": self._issuer}))
+        if self.strong_enough(request, session):
+            return Away(_with(finished.redirect_url, {"iss": self._issuer}))
+        return Away("", weak=Weak(request, session))
 
-    def _strong_enough(self, request: PushedRequest, session: SessionView) -> bool:
+    def strong_enough(self, request: PushedRequest, session: SessionView) -> bool:
+        """Return whether a login is as strong and as young as its request asks for."""
         try:
-            principal = self._sessions.principal(session)
+            principal = self.sessions.principal(session)
         except JwtRefused:
             return False
-        wanted = [
-            level for acr in request.acr_values.split() if (level := level_of(acr)) is not None
-        ]
+        wanted = [level_of(acr) for acr in request.acr_values.split()]
         age = (self._clock.now() - principal.auth_time).total_seconds()
         young = request.max_age is None or age <= request.max_age + _SLACK
-        return young and (not wanted or principal.ial >= min(wanted))
+        reached = any(
+            level is not None and principal.ial >= level.ial and principal.aal >= level.aal
+            for level in wanted
+        )
+        return young and (reached or not wanted)
+
+    def sent_back(self, request: PushedRequest, answer: Mapping[str, str]) -> Away:
+        """Return where a browser goes with an answer to the client."""
+        own = {**answer, "state": request.state, "iss": self._issuer}
+        # redirect_uri was compared letter by letter when the request was pushed.
+        return Away(_with(request.redirect_uri, own))
 
     def _back(self, request: PushedRequest, *, error: str, cause: str = "") -> Away:
-        # redirect_uri was compared letter by letter when the request was pushed.
-        answer = {"error": error, "state": request.state, "iss": self._issuer}
+        told = {"error": error}
         if cause:
-            answer["error_description"] = cause
-        return Away(_with(request.redirect_uri, answer))
+            told["error_description"] = cause
+        return self.sent_back(request, told)
 
     def _checked(self, who: Authenticated, form: Mapping[str, str], uri_hash: str) -> PushedRequest:
         if "request" in form or "request_uri" in form:

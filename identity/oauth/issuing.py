@@ -13,8 +13,9 @@ from identity import codec
 from identity.clients.model import Client, CryptoProfile
 from identity.model import Principal
 from identity.oauth.keys import SigningKeys
-from identity.oauth.model import Grant, GrantState, StoredToken, TokenKind, acr_of, scopes_of
+from identity.oauth.model import Grant, GrantState, StoredToken, TokenKind, scopes_of
 from identity.oauth.ports import OAuthRows
+from identity.policy.acr import acr_of
 from identity.subjects import PairwiseSubjects
 from kernel.clock import Clock
 from kernel.ids import IdSource
@@ -137,7 +138,7 @@ class Issuer:
             "exp": now + int(ID_TOKEN_LIFE.total_seconds()),
             "jti": self._ids.new("idt"),
             "auth_time": int(principal.auth_time.timestamp()),
-            "acr": acr_of(principal.ial),
+            "acr": acr_of(principal.ial, principal.aal),
             "amr": list(principal.amr),
             "sid": grant.session_id,
             "at_hash": base64.urlsafe_b64encode(half).rstrip(b"=").decode(),
@@ -188,7 +189,7 @@ class Issuer:
             claims["sub"] = client.client_id
         else:
             claims["sub"] = self.subject(principal.sub, client)
-            claims["acr"] = acr_of(principal.ial)
+            claims["acr"] = acr_of(principal.ial, principal.aal)
             claims["auth_time"] = int(principal.auth_time.timestamp())
         if grant.actor:
             claims["act"] = actors(grant.actor)

@@ -7,10 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from identity.model import Ial, Principal
+from identity.errors import AcrUnknown
+from identity.model import Principal
+from identity.policy.acr import Levels, levels_of
 
-ACR: Final = "urn:sd:loa:"
-"""A level of proofing as ``acr`` (OURS): the prefix and a digit of 0 to 4."""
 USER_SCOPES: Final = frozenset({"openid", "profile", "identity", "offline_access"})
 """What only a citizen who signed in can give."""
 
@@ -148,17 +148,12 @@ class Access:
     expires_at: datetime
 
 
-def acr_of(ial: Ial) -> str:
-    """Return the ``acr`` of a level of proofing."""
-    return f"{ACR}{int(ial)}"
-
-
-def level_of(acr: str) -> Ial | None:
-    """Return the level of proofing that an ``acr`` means; None for a stranger's."""
-    digit = acr.removeprefix(ACR)
-    if digit == acr or len(digit) != 1 or digit not in "01234":
+def level_of(acr: str) -> Levels | None:
+    """Return the levels of proofing and strength that an ``acr`` means; None for a stranger's."""
+    try:
+        return levels_of(acr)
+    except AcrUnknown:
         return None
-    return Ial(int(digit))
 
 
 def scopes_of(text: str) -> frozenset[str]:

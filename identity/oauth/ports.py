@@ -74,6 +74,12 @@ class OAuthRows(Protocol):
         """Start a session that waits for its code; False when it does not wait any more."""
         ...
 
+    async def renew_code(
+        self, work: Work, session_id: str, code_hash: str, until: datetime
+    ) -> bool:
+        """Give a session that waits for its code another one; False when it does not wait."""
+        ...
+
     async def touch_session(self, work: Work, session_id: str, at: datetime) -> None:
         """Note that an active session was used."""
         ...

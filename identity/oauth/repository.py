@@ -112,6 +112,16 @@ class SqlOAuthRows:
         )
         return changed.rowcount == 1
 
+    async def renew_code(
+        self, work: Work, session_id: str, code_hash: str, until: datetime
+    ) -> bool:
+        changed = await connection(work).execute(
+            update(sessions)
+            .where(sessions.c.id == session_id, sessions.c.status == SessionState.AWAITING_CODE)
+            .values(code_hash=code_hash, code_expires_at=until)
+        )
+        return changed.rowcount == 1
+
     async def touch_session(self, work: Work, session_id: str, at: datetime) -> None:
         await connection(work).execute(
             update(sessions)

@@ -10,7 +10,6 @@ from typing import Any, Final
 from identity.cache import VerifiedTokens
 from identity.clients.model import SCOPES, Client
 from identity.clients.service import ClientRegistry
-from identity.model import Ial
 from identity.oauth.access import AccessVerifier
 from identity.oauth.answers import Answers
 from identity.oauth.authorize import Authorization
@@ -21,12 +20,13 @@ from identity.oauth.grants import GRANT_TYPES, Grants
 from identity.oauth.issuing import Authenticated, Issuer
 from identity.oauth.keys import SigningKeys
 from identity.oauth.logout import Logout
-from identity.oauth.model import Access, acr_of
+from identity.oauth.model import Access
 from identity.oauth.ports import AccessRows, OAuthRows
 from identity.oauth.replay import Replays
 from identity.oauth.sessions import Sessions
 from identity.opening import IdentityKeys
 from identity.options import Options
+from identity.policy.acr import ACRS
 from identity.ports import IdentityProvider
 from identity.service import IdentityService
 from identity.subjects import PairwiseSubjects
@@ -120,7 +120,7 @@ class AuthorizationServer:
             "revocation_endpoint_auth_signing_alg_values_supported": ["ES256", "PS256"],
             "dpop_signing_alg_values_supported": signed,
             "scopes_supported": sorted(SCOPES),
-            "acr_values_supported": [acr_of(level) for level in Ial],
+            "acr_values_supported": list(ACRS),
             "claims_supported": [
                 *("sub", "name", "user_type", "org_name", "acting_role"),
                 *("id_type", "id_number", "uscc", "acr", "amr", "auth_time"),

@@ -36,7 +36,7 @@ class StepUpRepository(Protocol):
     async def raise_session(
         self, work: Work, session_id: str, principal: bytes, token_hash: str | None
     ) -> None:
-        """Write the raised principal of an active session, and its new token if it has its own.
+        """Write the raised principal of an open session, and its new token if it has its own.
 
         Raises StaleVersion when the session is over.
         """

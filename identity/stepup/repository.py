@@ -65,7 +65,7 @@ class SqlStepUps:
         require_one(
             await connection(work).execute(
                 update(sessions)
-                .where(sessions.c.id == session_id, sessions.c.status == SessionState.ACTIVE)
+                .where(sessions.c.id == session_id, sessions.c.status != SessionState.ENDED)
                 .values(**changes)
             )
         )

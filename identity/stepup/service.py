@@ -19,6 +19,8 @@ from identity.factor_ports import (
 from identity.model import Principal, Session, SessionState
 from identity.policy.acr import Levels, levels_of
 from identity.policy.methods import Methods, UnknownMethod
+from identity.proofing.model import ProofingSource
+from identity.proofing.service import ProofingService
 from identity.stepup.model import StepUp, StepUpAnswer, StepUpStarted, StepUpState
 from identity.stepup.ports import StepUpRepository
 from identity.stepup.states import STEP_UP
@@ -67,6 +69,7 @@ class StepUpService:
         token_prefix: str,
         forget: Callable[[str, str | None], None],
         require_return: Callable[[str, str], Awaitable[None]],
+        proofings: ProofingService,
     ) -> None:
         self._factors = factors
         self._rows = repository
@@ -79,6 +82,7 @@ class StepUpService:
         self._prefix = token_prefix
         self._forget = forget
         self._require_return = require_return
+        self._proofings = proofings
 
     async def begin(
         self, principal: Principal, acr: str, return_url: str, factor: str | None = None
@@ -88,29 +92,56 @@ class StepUpService:
         Raises AcrUnknown, StepUpNotPossible when no connected factor reaches it, TooManyStepUps,
         ReturnAddressNotRegistered, and the provider's upstream errors.
         """
-        chosen = self._choose(principal, levels_of(acr), factor)
+        step_up = self._new(principal, acr, factor)
         await self._require_return(principal.client_id, return_url)
+        async with self._works.begin() as work:
+            session = await self._rows.session(work, step_up.session_id, lock=True)
+            if session is None or session.status is not SessionState.ACTIVE:
+                raise errors.StepUpNotPossible("there is no session that could be raised")
+            await self._admit(work, step_up)
+        return await self._started(step_up, principal, return_url)
+
+    async def begin_in_login(
+        self, principal: Principal, acr: str, return_url: str
+    ) -> StepUpStarted:
+        """Do the same within a login whose code nobody has yet; ``return_url`` is our own.
+
+        Raises as ``begin`` does.
+        """
+        step_up = self._new(principal, acr, None)
+        async with self._works.begin() as work:
+            session = await self._rows.session(work, step_up.session_id, lock=True)
+            if session is None or session.status is not SessionState.AWAITING_CODE:
+                raise errors.StepUpNotPossible("there is no login that could be raised")
+            await self._admit(work, step_up)
+        return await self._started(step_up, principal, return_url)
+
+    def _new(self, principal: Principal, acr: str, factor: str | None) -> StepUp:
+        if not principal.person.id_number:
+            raise errors.StepUpNotPossible("nobody knows yet who holds this account")
         now = self._clock.now()
-        step_up = StepUp(
+        return StepUp(
             id=self._ids.new("stu"),
             session_id=principal.session_id,
             sub=principal.sub,
-            factor=chosen,
+            factor=self._choose(principal, levels_of(acr), factor),
             reference=codec.hashed(self._ids.secret())[:32],
             acr=acr,
             state=STEP_UP.initial,
             created_at=now,
             expires_at=now + self._limits.life,
         )
-        async with self._works.begin() as work:
-            session = await self._rows.session(work, step_up.session_id, lock=True)
-            if session is None or session.status is not SessionState.ACTIVE:
-                raise errors.StepUpNotPossible("there is no session that could be raised")
-            since = now - self._limits.window
-            if await self._rows.begun_since(work, principal.sub, since) >= self._limits.most:
-                wait = int(self._limits.window.total_seconds())
-                raise errors.TooManyStepUps(retry_after=wait)
-            await self._rows.add(work, step_up)
+
+    async def _admit(self, work: Work, step_up: StepUp) -> None:
+        since = step_up.created_at - self._limits.window
+        if await self._rows.begun_since(work, step_up.sub, since) >= self._limits.most:
+            wait = int(self._limits.window.total_seconds())
+            raise errors.TooManyStepUps(retry_after=wait)
+        await self._rows.add(work, step_up)
+
+    async def _started(
+        self, step_up: StepUp, principal: Principal, return_url: str
+    ) -> StepUpStarted:
         started = await self._start(step_up, principal, f"{return_url}{_joint(return_url)}")
         async with self._works.begin() as work:
             step_up = await self._move(work, step_up, StepUpState.STARTED)
@@ -172,12 +203,18 @@ class StepUpService:
         token = self._ids.secret(self._prefix)
         async with self._works.begin() as work:
             session = await self._rows.session(work, step_up.session_id, lock=True)
-            if session is None or session.status is not SessionState.ACTIVE:
+            if session is None or session.status is SessionState.ENDED:
                 raise errors.StepUpNotPossible("the session is over")
             passed = await self._move(
                 work, step_up, StepUpState.PASSED, evidence=str(found.evidence)[:200]
             )
-            raised = self._raised(session, found)
+            before = self._before(session)
+            raised = self._raised(before, found)
+            if raised.ial > before.ial:
+                evidence = {"factor": step_up.factor, "reference": passed.evidence or ""}
+                await self._proofings.keep(
+                    work, raised, raised.ial, ProofingSource.SECOND_FACTOR, evidence
+                )
             sealed = self._vault.seal(session.id, "principal", codec.principal_as_json(raised))
             own = session.token_hash == held
             new_hash = codec.hashed(token) if own else None
@@ -185,13 +222,15 @@ class StepUpService:
         self._forget(session.id, session.token_hash)
         return StepUpAnswer(passed, token if own else None, session.expires_at)
 
-    def _raised(self, session: Session, found: FactorResult) -> Principal:
+    def _before(self, session: Session) -> Principal:
+        if session.principal is None:
+            raise errors.StepUpNotPossible("the session holds nobody any more")
+        return self._vault.principal(session.id, session.principal)
+
+    def _raised(self, before: Principal, found: FactorResult) -> Principal:
         """Return who the session stands for after a pass. Strength is that of all methods; proofing
         rises only by a method that compares the person with the official record.
         """
-        if session.principal is None:
-            raise errors.StepUpNotPossible("the session holds nobody any more")
-        before = self._vault.principal(session.id, session.principal)
         amr = tuple(dict.fromkeys((*before.amr, *found.amr)))
         return replace(
             before,

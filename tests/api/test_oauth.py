@@ -118,7 +118,7 @@ async def test_a_session_ends_after_idleness_and_at_its_absolute_end(world):
 async def test_a_level_that_is_not_reached_is_no_login(world):
     home = await portal(world)
     async with world.browser() as browser:
-        uri = await home.pushed(acr_values="urn:sd:loa:3")
+        uri = await home.pushed(acr_values="urn:sd:loa:4 urn:sd:loa:3:aal:3")
         back = await home.visit(browser, uri, WEAK)
     assert back["error"] == "unmet_authentication_requirements"
     assert (back["state"], back["iss"]) == (home.state, home.issuer)

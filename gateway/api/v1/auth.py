@@ -12,7 +12,8 @@ from gateway.api.body import JsonBody, Posted
 from gateway.api.callers import Citizen, Services, bearer
 from gateway.api.login_cookie import drop_login_cookie, login_cookie, set_login_cookie
 from gateway.api.v1.shapes import shown
-from identity import LoginStateInvalid, Principal, UserType
+from gateway.container import Container
+from identity import CONTINUE_PATH, Away, LoginStateInvalid, Principal, UserType
 from kernel import masking
 
 router = APIRouter(prefix="/v1", tags=["auth 登录"])
@@ -64,11 +65,28 @@ async def callback(request: Request, services: Services, idp: str, state: str) -
     cookie = login_cookie(services, request)
     if cookie is None:
         raise LoginStateInvalid("the login cookie is missing")
-    away = await services.oauth.authorization.finish(
-        idp, state, cookie, request.query_params.multi_items()
-    )
+    away = await services.stronger.finish(idp, state, cookie, request.query_params.multi_items())
+    return sent(services, away)
+
+
+@callbacks.get(CONTINUE_PATH)
+async def after_second_factor(request: Request, services: Services) -> Response:
+    """Take the browser back from a second factor that its login asked for, and send it on."""
+    # What else a provider brings back proves nothing and is not read.
+    given = request.query_params.getlist("step_up")
+    cookie = login_cookie(services, request)
+    if cookie is None or len(given) != 1:
+        raise LoginStateInvalid("step_up is taken once, with the login cookie")
+    return sent(services, await services.stronger.go_on(cookie, given[0]))
+
+
+def sent(services: Container, away: Away) -> Response:
+    """Return a redirect; the login cookie goes with it unless the login goes on."""
     response = RedirectResponse(away.redirect_url, _SEE_OTHER)
-    drop_login_cookie(services, response)
+    if away.cookie_value is None:
+        drop_login_cookie(services, response)
+    else:
+        set_login_cookie(services, response, away.cookie_value)
     return response
 
 
