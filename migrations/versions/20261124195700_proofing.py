@@ -7,8 +7,8 @@ from alembic import op
 
 from kernel.db.base import UtcDateTime
 
-revision = "20261124193941"
-down_revision = "20261124195500"
+revision = "20261124195700"
+down_revision = "20261124195600"
 branch_labels = None
 depends_on = None
 
