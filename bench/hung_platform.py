@@ -28,6 +28,7 @@ from tests.support.postgres import running_server
 BAR: Final = 1.10
 _HUNG_MS: Final = 29_000
 _READING: Final = 4
+_RECOVERY_S: Final = 60.0
 _PAUSE_S: Final = 0.2
 """Between two questions to the finance system."""
 
@@ -48,6 +49,22 @@ async def _ask_once(client: httpx.AsyncClient, url: str, outcomes: list[int]) ->
     outcomes.append((await client.post(path, headers=key)).status_code)
 
 
+async def recovered(client: httpx.AsyncClient, url: str) -> None:
+    """Ask until every breaker of the gateway is closed; raises TimeoutError after a minute.
+
+    An open breaker changes its state only when a call asks. Without this wait the questions of the
+    next round would be refused unasked, and it would be no round in which finance answers.
+    """
+    async with asyncio.timeout(_RECOVERY_S):
+        while True:
+            await _ask_once(client, url, [])
+            told = (await client.get(f"{url}/health/dependencies")).json()
+            breakers = [state for one in told["dependencies"] for state in one["breakers"].values()]
+            if all(state == "closed" for state in breakers):
+                return
+            await asyncio.sleep(_PAUSE_S)
+
+
 async def read(client: httpx.AsyncClient, url: str, waits: list[float]) -> None:
     """Read the list of items at a steady pace, and keep how long each answer took."""
     loop = asyncio.get_running_loop()
@@ -58,7 +75,9 @@ async def read(client: httpx.AsyncClient, url: str, waits: list[float]) -> None:
         await asyncio.sleep(0.01)
 
 
-async def round_of(place: Installation, token: str, seconds: float) -> tuple[float, list[int]]:
+async def round_of(
+    place: Installation, token: str, seconds: float, *, hung: bool
+) -> tuple[float, list[int]]:
     """Return the p99 of the reading calls in seconds, and what the asking calls were answered."""
     waits: list[float] = []
     outcomes: list[int] = []
@@ -68,6 +87,8 @@ async def round_of(place: Installation, token: str, seconds: float) -> tuple[flo
         httpx.AsyncClient(headers=headers, timeout=60, limits=limits) as staff,
         httpx.AsyncClient(timeout=60) as citizens,
     ):
+        if not hung:
+            await recovered(staff, place.url)
         running = [asyncio.create_task(ask(staff, place.url, outcomes))]
         await asyncio.sleep(1)
         running += [asyncio.create_task(read(citizens, place.url, waits)) for _ in range(_READING)]
@@ -95,21 +116,23 @@ async def measure(url: str, folder: Path, rounds: int, seconds: float) -> int:
     ):
         token = await place.token(StaffRole.FINANCE)
         hang = {"match": {"msgNo": "8805"}, "action": "delay_ms", "value": _HUNG_MS, "times": 0}
-        await round_of(place, token, 1)
+        await round_of(place, token, 1, hung=False)
         for number in range(rounds):
-            p99, answers = await round_of(place, token, seconds)
+            p99, answers = await round_of(place, token, seconds, hung=False)
             well.append(p99)
             (await finance.post("/sim/faults", json=hang)).raise_for_status()
-            p99, refused = await round_of(place, token, seconds)
+            p99, refused = await round_of(place, token, seconds, hung=True)
             hung.append(p99)
             (await finance.delete("/sim/faults")).raise_for_status()
-            told = f"{len(answers)} questions answered, {len(refused)} while it hung"
+            told = f"answered {_counted(answers)}, while it hung {_counted(refused)}"
             print(
                 f"round {number + 1}: p99 {well[-1] * 1e3:.1f} ms, hung {p99 * 1e3:.1f} ms; {told}"
             )
-    ratio = statistics.median(hung) / statistics.median(well)
+    ratios = sorted(slow / quick for slow, quick in zip(hung, well, strict=True))
+    ratio = statistics.median(ratios)
     verdict = "held" if ratio <= BAR else "MISSED"
-    print(f"p99 of other calls, hung to well (medians): {ratio:.2f}; bar {BAR:.2f}: {verdict}")
+    spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
+    print(f"p99, hung to well: median {ratio:.2f} ({spread}); bar {BAR:.2f}: {verdict}")
     return int(ratio > BAR)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, Protocol
 
 from kernel.clock import Clock
@@ -37,6 +38,12 @@ def _base32(number: int, length: int) -> str:
     return "".join(pairs)
 
 
+@lru_cache(maxsize=4)
+def _begun(milliseconds: int) -> str:
+    """Return the first ten digits; many ids are drawn in one millisecond."""
+    return _base32(milliseconds, 10)
+
+
 class RandomIds:
     """Ids of 48 bits of milliseconds and 80 random bits in Crockford's base 32 (ULID layout)."""
 
@@ -48,7 +55,7 @@ class RandomIds:
         """Return a new id of this kind."""
         milliseconds = int(self._clock.now().timestamp() * 1000)
         tail = int.from_bytes(self._entropy(_RANDOM_BYTES))
-        return f"{kind}_{_base32(milliseconds, 10)}{_base32(tail, 16)}"
+        return f"{kind}_{_begun(milliseconds)}{_base32(tail, 16)}"
 
     def secret(self, prefix: str = "") -> str:
         """Return a new secret."""

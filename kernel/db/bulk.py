@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import JSON, Table, insert, select
+from sqlalchemy import JSON, BigInteger, Table, column, func, insert, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kernel.db.base import upsert
+from kernel.db.base import text, upsert
 from kernel.db.engine import is_postgresql
 from kernel.db.errors import of_driver
 from kernel.db.tables import event_counters, events, history
 from kernel.db.work import sql_work
-from kernel.work import Move, Work
+from kernel.work import MAX_REFERENCE, Move, Work
 
 _CHUNK: Final = 5000
+_encoded: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 async def insert_many(
@@ -37,21 +40,60 @@ async def insert_many(
     await conn.execute(select(1))
     names = list(rows[0])
     raw: Any = (await conn.get_raw_connection()).driver_connection
-    documents = {name for name in names if isinstance(table.c[name].type, JSON)}
-    records = [
-        tuple(
-            json.dumps(row[name], ensure_ascii=False) if name in documents else row[name]
-            for name in names
-        )
-        for row in rows
-    ]
+    documents = [name for name in names if isinstance(table.c[name].type, JSON)]
+    plain = [name for name in names if name not in documents]
+    records = _records(rows, plain, documents)
     try:
-        await raw.copy_records_to_table(table.name, records=records, columns=names)
+        await raw.copy_records_to_table(table.name, records=records, columns=plain + documents)
     except Exception as exc:
         failure = of_driver(exc)
         if failure is not None:
             raise failure from None
         raise
+
+
+def _records(
+    rows: Sequence[Mapping[str, Any]], plain: Sequence[str], documents: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
+    # The driver takes them one by one: a page of rows is never in memory twice.
+    values: Iterator[tuple[Any, ...]]
+    if len(plain) < 2:
+        values = (tuple(row[name] for name in plain) for row in rows)
+    else:
+        values = map(itemgetter(*plain), rows)
+    if not documents:
+        return values
+    return (
+        (*told, *(_encoded(row[name]) for name in documents))
+        for told, row in zip(values, rows, strict=True)
+    )
+
+
+async def _counted(conn: AsyncConnection, wanted: Mapping[str, int]) -> dict[str, int]:
+    """Raise the counters of references by what each wants; return what they were before."""
+    # In one order everywhere, so that two of these never wait for each other.
+    names = sorted(wanted)
+    counters = upsert(conn, event_counters)
+    columns = (event_counters.c.reference, event_counters.c.value)
+    rows: list[dict[str, Any]] | None = None
+    if is_postgresql(conn):
+        # Two parameters however many rows: a VALUES list of thousands costs more than the rows.
+        arrays = (
+            literal(names, ARRAY(text(MAX_REFERENCE))),
+            literal([wanted[name] for name in names], ARRAY(BigInteger)),
+        )
+        listed = (
+            func.unnest(*arrays).table_valued(column("name"), column("number")).render_derived()
+        )
+        counters = counters.from_select(columns, select(listed.c.name, listed.c.number))
+    else:
+        rows = [{"reference": name, "value": wanted[name]} for name in names]
+    counted = counters.on_conflict_do_update(
+        index_elements=["reference"],
+        set_={"value": event_counters.c.value + counters.excluded.value},
+    )
+    returned = await conn.execute(counted.returning(*columns), rows)
+    return {row.reference: row.value - wanted[row.reference] for row in returned}
 
 
 async def moved_many(work: Work, moves: Sequence[Move]) -> None:
@@ -70,16 +112,7 @@ async def _chunk(work: Work, moves: Sequence[Move]) -> None:
     unit = sql_work(work)
     conn, now = unit.connection, unit.works.clock.now()
     wanted = Counter(move.reference for move in moves)
-    counters = upsert(conn, event_counters)
-    # In one order everywhere, so that two of these never wait for each other.
-    rows = [{"reference": name, "value": wanted[name]} for name in sorted(wanted)]
-    counted = counters.on_conflict_do_update(
-        index_elements=["reference"],
-        set_={"value": event_counters.c.value + counters.excluded.value},
-    )
-    columns = (event_counters.c.reference, event_counters.c.value)
-    returned = await conn.execute(counted.returning(*columns), rows)
-    following = {row.reference: row.value - wanted[row.reference] for row in returned}
+    following = await _counted(conn, wanted)
     told, recorded = [], []
     for move in moves:
         following[move.reference] += 1
@@ -110,4 +143,5 @@ async def _chunk(work: Work, moves: Sequence[Move]) -> None:
             }
         )
     await insert_many(conn, history, recorded)
+    del recorded
     await insert_many(conn, events, told)

@@ -57,7 +57,7 @@ class DifferenceState(StrEnum):
     """A later file or revision made it disappear."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ReconLine:
     """One transaction as finance lists it."""
 
