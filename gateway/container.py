@@ -13,6 +13,7 @@ import e_license
 import e_seal
 import identity
 import payments
+from gateway.availability.engine import Availability
 from gateway.cases.bill_lookup import BillLookup
 from gateway.cases.client_cases import ClientCases
 from gateway.cases.desk import DeskService
@@ -112,6 +113,7 @@ class Container:
     papers: PaperService
     results: ResultLicences
     refusals: Refusals
+    availability: Availability
     upstreams: Mapping[str, Upstream]
     trace_id: ContextVar[str]
     """Id of the request being served; upstream calls carry it on."""

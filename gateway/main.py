@@ -10,10 +10,12 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from gateway.api import health, oauth, openapi, problems
+from gateway.api.hot import HotReads
 from gateway.api.limiter import Limiter
 from gateway.api.middleware import Surroundings
 from gateway.api.v1 import (
     auth,
+    availability,
     callbacks,
     cases,
     clients,
@@ -37,6 +39,7 @@ from gateway.api.v1 import (
     staff,
     staff_accounts,
     staff_audit,
+    staff_availability,
     staff_licences,
     staff_materials,
     staff_payments,
@@ -64,6 +67,7 @@ _ROUTERS: Final = (
     items.router,
     licence_uses.router,
     prechecks.router,
+    availability.router,
     cases.router,
     materials.router,
     payments.router,
@@ -82,6 +86,7 @@ _ROUTERS: Final = (
     staff_session.router,
     staff_accounts.router,
     staff_audit.router,
+    staff_availability.router,
     staff.router,
     staff_materials.router,
     staff_licences.router,
@@ -97,7 +102,8 @@ def create_api(container: Container) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with container.availability.running(tending=False):
+            yield
         await container.close()
 
     app = FastAPI(
@@ -119,6 +125,7 @@ def create_api(container: Container) -> FastAPI:
     app.include_router(auth.callbacks)
     app.include_router(oauth.router)
     app.include_router(callbacks.router)
+    app.include_router(availability.badges)
     app.include_router(health.router)
     app.include_router(pages.router)
     app.include_router(check.router)
@@ -129,7 +136,7 @@ def create_api(container: Container) -> FastAPI:
 def create_app(container: Container) -> ASGIApp:
     """Return the complete application."""
     server = container.settings.server
-    return Surroundings(
+    usual = Surroundings(
         create_api(container),
         clock=container.clock,
         ids=container.ids,
@@ -139,4 +146,7 @@ def create_app(container: Container) -> ASGIApp:
         longer=dict.fromkeys(uploads.PATHS, server.upload_deadline_seconds),
         metrics=container.metrics,
         proxies=server.trusted_proxies,
+    )
+    return HotReads(
+        usual, availability=container.availability, ids=container.ids, metrics=container.metrics
     )

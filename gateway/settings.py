@@ -147,6 +147,18 @@ class WorkerSettings(_Section):
     """Which process listens for pushed payments (推送监听); further ones on a machine say none."""
 
 
+class AvailabilitySettings(_Section):
+    """What can be done online now (网上可办状态)."""
+
+    probe_seconds: Annotated[float, Field(ge=1, le=3600)] = 30
+    """The worker probes an upstream that had no traffic for so long; every 5 s while it is down."""
+    good_answers: Annotated[int, Field(ge=1, le=20)] = 3
+    """So many good answers in a row bring a system back."""
+    settle_seconds: Annotated[int, Field(ge=0, le=600)] = 20
+    """They must last so long; faults that return within it do not flicker."""
+    slow_ms: Annotated[int, Field(ge=100, le=60_000)] = 3000
+
+
 class SandboxSettings(_Section):
     """The simulated province (仿真上游), for demonstration and tests."""
 
@@ -184,6 +196,7 @@ class Settings(BaseSettings):
     adapters: dict[str, AdapterSettings] = {}
     partners: PartnerSettings = PartnerSettings()
     worker: WorkerSettings = WorkerSettings()
+    availability: AvailabilitySettings = AvailabilitySettings()
     sandbox: SandboxSettings | None = None
     logs: LogSettings = LogSettings()
 

@@ -4,6 +4,7 @@
 import e_license.issuing.tables
 import e_license.tables  # noqa: F401 - the import is the effect
 import e_seal.tables  # noqa: F401 - the import is the effect
+import gateway.availability.tables
 import gateway.cases.tables
 import gateway.catalog.tables
 import gateway.events.tables  # noqa: F401 - the import is the effect

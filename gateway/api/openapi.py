@@ -29,6 +29,7 @@ _WITHOUT_KEY: Final = frozenset(
     {
         *("/v1/auth/token", "/v1/auth/logout", "/v1/prechecks"),
         *("/v1/documents:verify", *_STRANGERS),
+        "/v1/availability:batch",
         *("/v1/staff/session", "/v1/staff/session/password", "/v1/staff/session/factor"),
         "/v1/staff/password",
         *("/v1/staff/sessions/{session_id}", "/v1/staff/accounts/{staff_id}/activation"),
@@ -41,6 +42,10 @@ _WITHOUT_TOKEN: Final = frozenset(
         "/v1/auth/token",
         "/v1/items",
         "/v1/items/{item_code}",
+        "/v1/items/{item_code}/availability",
+        "/v1/availability:batch",
+        "/v1/availability/stream",
+        "/v1/regions/{region}/availability",
         "/v1/staff/session/password",
         "/v1/staff/session/factor",
         "/v1/public/documents/{number}",

@@ -19,6 +19,8 @@ from e_license.repository import SqlLicenceRepository
 from e_license.service import LicenceService
 from e_seal.repository import SqlActs
 from e_seal.service import SealService
+from gateway.availability.gate import OnlineGate
+from gateway.bootstrap.availability import availability_of
 from gateway.bootstrap.ground import Ground
 from gateway.bootstrap.people import people_of
 from gateway.bootstrap.trust import trust_of
@@ -88,6 +90,8 @@ def build(
     catalog = CatalogService(SqlItemRepository(), works, clock)
     reading = _licences(ground, catalog)
     payments, seals = _payments(ground), _seals(ground)
+    availability = availability_of(ground, telemetry, process)
+    gate = OnlineGate(availability)
     refusals, source = Refusals(works, clock), settings.payments.upstream
     receive = push_receiver(payments, works, refusals, source)
 
@@ -115,7 +119,8 @@ def build(
         licence_types=TypeCatalogue(SqlLicenceRepository(), works, clock),
         seals=seals,
         payments=payments,
-        **_acceptance(ground, catalog, reading, payments, seals),
+        **_acceptance(ground, catalog, reading, payments, seals, gate),
+        availability=availability,
         upstreams={name: ConnectedUpstream(one, clock) for name, one in connected.items()},
         trace_id=trace_id,
         deadline=deadline,
@@ -189,6 +194,7 @@ def _acceptance(
     reading: dict[str, Any],
     payments: PaymentService,
     seals: SealService,
+    gate: OnlineGate,
 ) -> dict[str, Any]:
     """Return the services of catalogue and cases by their names in the container."""
     works, clock, ids = ground.works, ground.clock, ground.ids
@@ -207,6 +213,7 @@ def _acceptance(
             numbering=numbering,
             ledger=ledger,
             ids=ids,
+            gate=gate,
             **timed,
         ),
         "materials": MaterialService(

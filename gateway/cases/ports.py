@@ -17,7 +17,16 @@ from gateway.cases.model import (
     StaffScope,
     Unsealed,
 )
+from gateway.catalog.model import Item
 from kernel.work import Work
+
+
+class OnlineGate(Protocol):
+    """Knows whether an item can be done online now."""
+
+    def require_open(self, item: Item) -> None:
+        """Raise a Failure with the reasons and the way out while it cannot."""
+        ...
 
 
 class CaseRepository(Protocol):

@@ -26,7 +26,7 @@ from gateway.cases.model import (
 from gateway.cases.mover import CaseMover
 from gateway.cases.numbers import Numbering
 from gateway.cases.orders import DocumentOrders
-from gateway.cases.ports import CaseRepository
+from gateway.cases.ports import CaseRepository, OnlineGate
 from gateway.catalog.model import Item, Necessity
 from gateway.catalog.service import CatalogService
 from kernel.clock import Clock
@@ -53,7 +53,9 @@ class CaseService:
         works: WorkSource,
         clock: Clock,
         ids: IdSource,
+        gate: OnlineGate,
     ) -> None:
+        self._gate = gate
         self._repository = repository
         self._mover = mover
         self._orders = orders
@@ -141,11 +143,13 @@ class CaseService:
     async def submit(self, case_id: str, owner: str) -> Case:
         """Submit a draft (申报): everything that is missing is told at once.
 
-        Raises CaseNotFound, IllegalTransition, FormInvalid, MaterialsMissing.
+        Raises CaseNotFound, IllegalTransition, FormInvalid, MaterialsMissing, and what the gate
+        raises while a system that the item cannot do without is away.
         """
         async with self._works.begin() as work:
             case = await self._draft(work, case_id, owner)
             item = await self._catalog.get(case.item_code)
+            self._gate.require_open(item)
             require_complete(item, case)
             await self._ledger.open(work, case, item)
             changes = {

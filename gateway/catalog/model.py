@@ -87,6 +87,11 @@ class Department:
     """Code of the seal under its documents; empty when it issues none."""
     charging_agency: str = ""
     """执收单位编码; empty when it charges no fees."""
+    window: str = ""
+    """Address of the window that takes applications (办事窗口)."""
+    hours: str = ""
+    phone: str = ""
+    """Telephone for questions (咨询电话)."""
 
 
 @dataclass(frozen=True, slots=True)

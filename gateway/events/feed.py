@@ -68,6 +68,11 @@ class EventFeed:
         self._readers: set[Subscription] = set()
         self._watcher: asyncio.Task[None] | None = None
 
+    @property
+    def readers(self) -> int:
+        """Return how many wait."""
+        return len(self._readers)
+
     def close(self) -> None:
         """Let every reader go, so that nobody waits for open streams when the process ends."""
         self.closed = True

@@ -108,6 +108,7 @@ async def run_worker(
         stack.callback(sealing.cancel)
         handing_out = asyncio.create_task(follow_events(container))
         stack.callback(handing_out.cancel)
+        await stack.enter_async_context(container.availability.running(tending=True))
         _log.info("worker_started", kinds=len(registry.kinds))
         await engine.run_forever(stop)
     _log.info("worker_stopped")

@@ -67,8 +67,10 @@ class EventLog:
         position: int,
         limit: int = 100,
         references: References | None = None,
+        topic: str | None = None,
     ) -> Sequence[Event]:
-        """Return up to ``limit`` events behind ``position`` (0: all), of some references if given.
+        """Return up to ``limit`` events behind ``position`` (0: all), of some references or of one
+        topic if given.
 
         References are given one by one, or by the statement that finds them. Seals what was
         committed since the last reader came. Must not be called inside a unit of work that reads.
@@ -78,6 +80,8 @@ class EventLog:
         statement = select(*_COLUMNS).where(events.c.position > position)
         if references is not None:
             statement = statement.where(events.c.reference.in_(references))
+        if topic is not None:
+            statement = statement.where(events.c.topic == topic)
         async with self._works.read() as work:
             rows = await connection(work).execute(
                 statement.order_by(events.c.position).limit(limit)

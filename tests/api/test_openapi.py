@@ -22,6 +22,7 @@ KEYLESS |= {"/v1/auth/step-up/{step_up_id}/result"}
 KEYLESS |= {"/v1/documents:verify", "/v1/public/bills:lookup"}
 KEYLESS |= {"/v1/public/documents:verify", "/v1/public/documents:preview"}
 KEYLESS |= {"/v1/staff/session", "/v1/staff/session/password", "/v1/staff/session/factor"}
+KEYLESS |= {"/v1/availability:batch"}
 KEYLESS |= {"/v1/staff/password", "/v1/staff/sessions/{session_id}"}
 KEYLESS |= {"/v1/staff/accounts/{staff_id}/activation"}
 """Writes that may be repeated without a key: they create nothing."""

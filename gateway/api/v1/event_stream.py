@@ -61,7 +61,7 @@ async def own_stream(
     async def mine() -> Collection[str]:
         return await services.cases.ids_of(acting.sub)
 
-    async for event in _follow(services, start, mine):
+    async for event in follow(services, start, mine):
         yield event
 
 
@@ -72,19 +72,20 @@ async def whole_stream(services: Services, start: Start) -> AsyncIterator[Server
     async def everything() -> None:
         return None
 
-    async for event in _follow(services, start, everything):
+    async for event in follow(services, start, everything):
         yield event
 
 
-async def _follow(
-    services: Container, position: int, references: References
+async def follow(
+    services: Container, position: int, references: References, topic: str | None = None
 ) -> AsyncIterator[ServerSentEvent]:
+    """Yield events behind a position, of what ``references`` names and of one topic if given."""
     feed, ends = services.feed, services.clock.monotonic() + STREAM_SECONDS
     async with feed.subscribed() as subscription:
         yield ServerSentEvent(retry=_RETRY_MS)
         while services.clock.monotonic() < ends and not feed.closed:
             try:
-                rows = await services.events.read_after(position, _PAGE, await references())
+                rows = await services.events.read_after(position, _PAGE, await references(), topic)
             except TROUBLE as exc:
                 # A stream outlives a busy database: what it could not read, it reads later.
                 _log.warning("stream_not_readable", reason=type(exc).__name__)

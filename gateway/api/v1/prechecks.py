@@ -12,6 +12,8 @@ from gateway.api.assurance import UsesLicences
 from gateway.api.body import JsonBody, Posted
 from gateway.api.callers import Services
 from gateway.api.v1.shapes import Named, shown
+from gateway.availability import wording
+from gateway.availability.model import Standing
 from gateway.cases.materials import MaterialOutlook
 from gateway.cases.service import require_eligible, require_known_fields
 from gateway.cases.translate import applicant_of
@@ -81,6 +83,20 @@ class Degraded(BaseModel):
     material_code: str
 
 
+class OnlineView(BaseModel):
+    """Whether a submission would be taken now, and what stands in its way."""
+
+    status: str
+    title: Named
+    reasons: list[Named]
+    what_you_can_do: Named
+
+    @classmethod
+    def of(cls, standing: Standing) -> OnlineView:
+        told = wording.document(standing, ())
+        return cls.model_validate({**told, "reasons": [one["text"] for one in told["reasons"]]})
+
+
 class PrecheckView(BaseModel):
     """The answer of a pre-check (预检)."""
 
@@ -101,6 +117,7 @@ class PrecheckView(BaseModel):
     visits: int
     degraded: list[Degraded]
     valid_until: str | None
+    online: OnlineView
 
 
 @router.post("/prechecks")
@@ -148,6 +165,7 @@ async def precheck(
         visits=item.visits,
         degraded=[missing for one in outlook.materials if (missing := _degraded(one))],
         valid_until=shown(outlook.valid_until),
+        online=OnlineView.of(services.availability.of_item(item)),
     )
 
 

@@ -21,6 +21,7 @@ from gateway.cases.orders import DocumentOrders
 from gateway.cases.papers import PaperService
 from gateway.cases.repository import SqlCaseRepository
 from gateway.cases.service import CaseService
+from gateway.catalog.model import Item
 from gateway.catalog.repository import SqlItemRepository
 from gateway.catalog.seed import bundled
 from gateway.catalog.service import CatalogService
@@ -62,6 +63,13 @@ class NoLicences:
 
     async def served_in(self, _work: Any, _reference: str) -> list[Any]:
         return []
+
+
+class AlwaysOpen:
+    """A gate that refuses nothing."""
+
+    def require_open(self, item: Item) -> None:
+        """Let every item pass."""
 
 
 @dataclass
@@ -121,7 +129,13 @@ def hall(database: Database, new_secret: Callable[[int], bytes] = bytes) -> Hall
         bills=bills,
         papers_kept=papers_kept,
         cases=CaseService(
-            repository=rows, orders=orders, numbering=numbering, ledger=ledger, ids=ids, **timed
+            repository=rows,
+            orders=orders,
+            numbering=numbering,
+            ledger=ledger,
+            ids=ids,
+            gate=AlwaysOpen(),
+            **timed,
         ),
         materials=MaterialService(
             repository=rows,
