@@ -7,8 +7,8 @@ from alembic import op
 
 from kernel.db.base import BigInt, Json, UtcDateTime
 
-revision = "20261124194534"
-down_revision = "20261124195500"
+revision = "20261124195800"
+down_revision = "20261124195700"
 branch_labels = None
 depends_on = None
 
