@@ -47,7 +47,7 @@ class PortalClient(BaseModel):
     kind: PortalKind
     return_to: Annotated[tuple[ReturnAddress, ...], Field(min_length=1)]
     after_logout: ReturnAddress | None = None
-    scopes: frozenset[str] | None = None
+    scopes: tuple[str, ...] | None = None
     """What its tokens permit; left out, what the register of clients says. Names that no route
     asks for permit nothing.
     """

@@ -49,6 +49,7 @@ _WITHOUT_TOKEN: Final = frozenset(
         "/v1/staff/session/password",
         "/v1/staff/session/factor",
         "/v1/public/documents/{number}",
+        "/v1/public/licences/{identifier}",
         "/v1/.well-known/gw-keys",
         *_STRANGERS,
     }

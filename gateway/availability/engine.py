@@ -21,7 +21,7 @@ from gateway.availability.model import (
     Standing,
     Window,
 )
-from gateway.availability.repository import Changed, Found, Kept, SqlAvailability, chunks
+from gateway.availability.records import AvailabilityRepository, Changed, Found, Kept, chunks
 from gateway.availability.rules import derive, serves, standing
 from gateway.availability.snapshot import Snapshot
 from gateway.availability.watch import Watch
@@ -66,7 +66,7 @@ class Availability:
     def __init__(
         self,
         *,
-        repository: SqlAvailability,
+        repository: AvailabilityRepository,
         works: SqlWorks,
         clock: Clock,
         watch: Watch,

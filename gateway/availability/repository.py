@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from gateway.availability.model import (
     Status,
     Window,
 )
+from gateway.availability.records import Changed, Found, Kept
 from gateway.availability.tables import (
     health,
     intervals,
@@ -37,36 +38,6 @@ from kernel.db.work import connection
 from kernel.work import Work
 
 _PIECE = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A verdict as it was written, by which process and when."""
-
-    adapter: str
-    operation: str
-    verdict: Verdict
-    found_at: datetime
-    found_by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A profile with its stored status."""
-
-    profile: Profile
-    status: Status
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A profile's new status, to be kept."""
-
-    key: str
-    status: Status
-    reasons: list[dict[str, Any]]
-    at: datetime
 
 
 class SqlAvailability:
@@ -307,10 +278,3 @@ def _dependency(row: Mapping[str, str]) -> Dependency:
     return Dependency(
         row["system"], row["region"], Need(row["need"]), StandIn(row["stand_in"]), row["operation"]
     )
-
-
-def chunks(rows: Iterable[Changed], size: int) -> Iterable[list[Changed]]:
-    """Yield pieces of a list that is written in several transactions."""
-    every = list(rows)
-    for start in range(0, len(every), size):
-        yield every[start : start + size]

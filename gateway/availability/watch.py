@@ -8,7 +8,7 @@ from typing import Final
 
 from gateway.availability.health import BEST_FIRST, Health, Limits, Machine, Verdict
 from gateway.availability.model import Source
-from gateway.availability.repository import Found
+from gateway.availability.records import Found
 
 _ANSWERS: Final = frozenset({"ok", "rejected"})
 _FAILURES: Final = frozenset({"unavailable", "outcome_unknown", "auth_failed", "protocol_error"})

@@ -77,12 +77,7 @@ def build(
     clock = clock or SystemClock()
     ids = ids or RandomIds(clock)
     metrics = CollectorRegistry()
-    database = Database(
-        settings.database.url.get_secret_value(),
-        pool_size=settings.database.pool_size,
-        durable=settings.database.durable,
-        application_name=process,
-    )
+    database = _database(settings, process)
     works = SqlWorks(database, clock, ids)
     telemetry = Telemetry(metrics, clock)
     connected = connect_all(settings.adapters, clock=clock, ids=ids, telemetry=telemetry)
@@ -91,7 +86,6 @@ def build(
     reading = _licences(ground, catalog)
     payments, seals = _payments(ground), _seals(ground)
     availability = availability_of(ground, telemetry, process)
-    gate = OnlineGate(availability)
     refusals, source = Refusals(works, clock), settings.payments.upstream
     receive = push_receiver(payments, works, refusals, source)
 
@@ -119,7 +113,7 @@ def build(
         licence_types=TypeCatalogue(SqlLicenceRepository(), works, clock),
         seals=seals,
         payments=payments,
-        **_acceptance(ground, catalog, reading, payments, seals, gate),
+        **_acceptance(ground, catalog, reading, payments, seals, OnlineGate(availability)),
         availability=availability,
         upstreams={name: ConnectedUpstream(one, clock) for name, one in connected.items()},
         trace_id=trace_id,
@@ -128,6 +122,15 @@ def build(
         listen=listen,
         take_push=receive if listen is None else None,
         close=close,
+    )
+
+
+def _database(settings: Settings, process: str) -> Database:
+    return Database(
+        settings.database.url.get_secret_value(),
+        pool_size=settings.database.pool_size,
+        durable=settings.database.durable,
+        application_name=process,
     )
 
 

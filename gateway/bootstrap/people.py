@@ -137,7 +137,13 @@ def _raises(
         require_return=require_return,
         proofings=proofings,
     )
-    stronger = StrongerLogin(
+    stronger = _stronger(ground, oauth, step_ups)
+    return {"step_ups": step_ups, "proofings": proofings, "stronger": stronger}
+
+
+def _stronger(ground: Ground, oauth: AuthorizationServer, step_ups: StepUpService) -> StrongerLogin:
+    options = ground.settings.identity
+    return StrongerLogin(
         oauth.rows,
         ground.works,
         ground.clock,
@@ -149,4 +155,3 @@ def _raises(
         step_up_life=timedelta(seconds=options.step_up_seconds),
         code_life=timedelta(seconds=options.code_seconds),
     )
-    return {"step_ups": step_ups, "proofings": proofings, "stronger": stronger}

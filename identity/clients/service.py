@@ -309,7 +309,7 @@ def _with_settings(client: Client, portal: PortalClient) -> Client:
         name=portal.name,
         channel=portal.kind,
         redirect_uris=uris,
-        scopes=client.scopes if portal.scopes is None else portal.scopes,
+        scopes=client.scopes if portal.scopes is None else frozenset(portal.scopes),
         post_logout_uris=tuple(dict.fromkeys((*after, *client.post_logout_uris))),
     )
 

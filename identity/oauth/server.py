@@ -158,8 +158,7 @@ def server_of(
         life=_LONGEST_SIGNED,
         rotate_after=timedelta(days=options.signing_key_days),
     )
-    idle = timedelta(seconds=options.idle_seconds)
-    sessions = Sessions(rows, keys.cipher, providers, idle, opened=options.cache_size)
+    sessions = _sessions(rows, keys, options, providers)
     replays = Replays(short)
     dpop = DpopVerifier(replays, clock, keys.index_key, nonces=options.dpop_nonces)
     issuing = Issuer(rows, signing, subjects, clock, ids, issuer=issuer, audience=AUDIENCE)
@@ -169,6 +168,8 @@ def server_of(
     access = AccessVerifier(
         rows, short, works, clock, signing, sessions, dpop, cache, issuer=issuer, audience=AUDIENCE
     )
+    subject = Subjects(access, tickets, AUDIENCE)
+    absolute = timedelta(seconds=options.absolute_seconds)
     return AuthorizationServer(
         issuer=issuer,
         clients=ClientAuthenticator(registry, replays, clock, issuer),
@@ -177,16 +178,7 @@ def server_of(
         authorization=Authorization(
             rows, works, clock, ids, identity, sessions, issuer=issuer, providers=providers
         ),
-        grants=Grants(
-            rows,
-            works,
-            clock,
-            issuing,
-            sessions,
-            access,
-            Subjects(access, tickets, AUDIENCE),
-            absolute=timedelta(seconds=options.absolute_seconds),
-        ),
+        grants=Grants(rows, works, clock, issuing, sessions, access, subject, absolute=absolute),
         answers=Answers(rows, works, registry, issuing, sessions, access),
         access=access,
         logout=Logout(rows, works, clock, registry, signing, issuing, sessions, access),
@@ -195,3 +187,13 @@ def server_of(
         works=works,
         clock=clock,
     )
+
+
+def _sessions(
+    rows: OAuthRows,
+    keys: IdentityKeys,
+    options: Options,
+    providers: Mapping[str, IdentityProvider],
+) -> Sessions:
+    idle = timedelta(seconds=options.idle_seconds)
+    return Sessions(rows, keys.cipher, providers, idle, opened=options.cache_size)

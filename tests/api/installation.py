@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.api.scopes import REQUIRED
 from gateway.settings import Settings
+from identity import SCOPES
 from kernel.clock import SystemClock
 from tests.api.town import HOST, Town
 
@@ -46,7 +46,7 @@ def document_for(town: Town, database_url: str) -> dict[str, Any]:
         "name": "测试门户",
         "kind": "WEB",
         "return_to": [f"{town.gateway_url}/portal/"],
-        "scopes": sorted({scope for scope in REQUIRED.values() if scope}),
+        "scopes": sorted(SCOPES),
     }
     return {
         "server": {"host": HOST, "port": town.gateway_port, "public_url": town.gateway_url},

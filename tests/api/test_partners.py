@@ -93,7 +93,7 @@ async def test_what_needs_sm2_is_not_given_for_a_shared_secret(
 
 
 async def test_a_scope_that_was_not_granted(world: World):
-    program = await portal(world, scopes=frozenset({"event.read"}))
+    program = await department(world, scopes=frozenset({"event.read"}))
     ok(await program.get(EVENTS))
     told = refused(await program.get(f"{SELF}/cases"), 403, "forbidden")
     assert told["scopes"] == ["case.read"]

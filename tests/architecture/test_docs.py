@@ -134,7 +134,7 @@ def test_the_readmes_have_a_session_to_run():
 def test_shell_blocks_are_marked(page):
     # A block in another language, or in none, would escape the tests.
     languages = {found["language"] for found in FENCE.finditer(page.read_text(encoding="utf-8"))}
-    assert languages <= {"sh", "mermaid", "toml"}
+    assert languages <= {"js", "sh", "mermaid", "toml"}
 
 
 def test_both_readmes_have_the_same_commands():

@@ -47,7 +47,7 @@ async def test_openid_client_does_everything(sqlite_url, tmp_path):
     assert len(found.pop("sub")) == 32
     assert found == {
         "par": True,
-        "stepUp": "unmet_authentication_requirements",
+        "stepUp": "second_factor",
         "type": "dpop",
         "acr": "urn:sd:loa:3",
         "name": "张明轩",

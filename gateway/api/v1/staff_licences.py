@@ -66,7 +66,7 @@ class StateChange(Posted):
     reason: Reason
 
 
-class Decision(Posted):
+class ProposalDecision(Posted):
     """Whether a proposal is confirmed."""
 
     confirm: bool
@@ -124,7 +124,7 @@ async def decide_proposal(
     member: Approver,
     licence_id: str,
     proposal_id: str,
-    body: Annotated[Decision, Depends(JsonBody(Decision))],
+    body: Annotated[ProposalDecision, Depends(JsonBody(ProposalDecision))],
 ) -> Response:
     """Confirm or decline a 吊销 or 撤销; whoever proposed it cannot confirm it."""
 

@@ -349,12 +349,8 @@ async def test_the_file_is_handed_on_and_its_digests_kept(bench, frozen_clock):
     document = await made.service.fetch_document(again())
     assert document == LicenceDocument.of(b"PK\x03\x04", "application/ofd")
     (use,) = await made.service.served("case-1")
-    assert (use.media_type, use.sha256, use.sm3, use.document_at) == (
-        document.media_type,
-        document.sha256,
-        document.sm3,
-        frozen_clock.now(),
-    )
+    kept = (document.media_type, document.sha256, document.sm3, frozen_clock.now())
+    assert (use.media_type, use.sha256, use.sm3, use.document_at) == kept
     assert made.repository.log[-1].operation is Operation.DOCUMENT
     assert made.repository.log[-1].outcome == "FOUND"
 
@@ -387,8 +383,7 @@ async def test_a_source_that_was_removed(bench):
 
 
 async def test_no_question_inside_a_unit_of_work(bench):
-    provider = FakeProvider()
-    made = bench(provider)
+    made = bench(provider := FakeProvider())
     async with made.works.begin():
         with pytest.raises(WorkHeldOpen):
             await made.service.lookup(lookup())
