@@ -22,6 +22,7 @@ REQUIRED: Final[Mapping[tuple[str, str], str]] = {
     ("GET", "/v1/me/payables"): "pay.read",
     ("POST", "/v1/prechecks"): "case.read",
     ("GET", "/v1/me/licence-uses"): ANY,
+    ("POST", "/v1/documents:verify"): ANY,
     ("GET", "/v1/events"): "event.read",
     ("GET", "/v1/events/stream"): "event.read",
     ("POST", "/v1/cases"): "case.write",

@@ -22,6 +22,7 @@ from identity import (
     UserType,
 )
 from kernel.errors import Unauthenticated
+from tests.api.installation import CLIENT_ID
 from tests.api.world import Caller, World
 
 PEOPLE = {
@@ -68,6 +69,7 @@ class KnownWorld:
             Principal(
                 sub=f"P_{name}",
                 idp="sd_jis",
+                client_id=CLIENT_ID,
                 upstream_sub=name,
                 user_type=UserType.NATURAL_PERSON,
                 person=PEOPLE[name],
@@ -84,6 +86,7 @@ class KnownWorld:
             Principal(
                 sub=f"C_{name}",
                 idp="sd_jis",
+                client_id=CLIENT_ID,
                 upstream_sub=f"org/{name}",
                 user_type=UserType.LEGAL_PERSON,
                 person=PEOPLE[name],

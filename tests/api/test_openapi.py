@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.api.scopes import NOT_GRANTED, REQUIRED
 from gateway.container import Container
 from gateway.main import create_api
 from tests.api.world import World
@@ -145,6 +146,12 @@ def test_request_body(method: str, path: str, operation: dict[str, Any]):
             assert schema["properties"]
         else:
             assert (schema["type"], schema["format"]) == ("string", "binary")
+
+
+@each
+def test_applicants_routes_say_their_scope(method: str, path: str, operation: dict[str, Any]):
+    if "security" in operation and not path.startswith(("/v1/staff", "/v1/clients")):
+        assert (method.upper(), path) in REQUIRED.keys() | NOT_GRANTED
 
 
 def filled(path: str) -> str:
