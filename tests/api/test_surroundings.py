@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from gateway.api.hot import HotReads
 from gateway.api.middleware import Surroundings
 from gateway.main import create_app
 from tests.api.world import PERSONAL, Caller, World, ok, refused, submitted
@@ -161,8 +162,10 @@ async def test_health_names_the_system_and_layer_at_fault(world: World):
 
 async def test_crash_is_a_problem_and_a_log_line(world: World):
     """What no handler foresaw is still told in full, without its message."""
-    assert isinstance(world.app, Surroundings)
-    inner = world.app._app
+    assert isinstance(world.app, HotReads)
+    surroundings = world.app._app
+    assert isinstance(surroundings, Surroundings)
+    inner = surroundings._app
     assert isinstance(inner, FastAPI)
 
     @inner.get("/crash/{secret}")
