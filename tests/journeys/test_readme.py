@@ -73,6 +73,7 @@ def check_look(found: list[Any]) -> None:
     assert {one["kind"] for one in dependencies["dependencies"]} == {
         "database",
         "identity",
+        "second_factor",
         "e_license",
         "e_seal",
         "payments",
