@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from typing import IO, Final, Self
 import httpx
 
 from gateway.cli.demo.portal import DemoFailed
+from gateway.settings import load
 
 NAMES: Final = ("sandbox", "serve", "worker")
 _WATCH: Final = 0.5
@@ -38,6 +40,8 @@ class Processes:
         self._logs.mkdir(parents=True, exist_ok=True)
         for name in NAMES:
             self._start(name)
+            if name == "sandbox":
+                self._wait_for_province()
         self._watcher.start()
         return self
 
@@ -77,6 +81,18 @@ class Processes:
             time.sleep(_WATCH)
             waited += _WATCH
         raise DemoFailed(f"进程未能就绪，请查看日志 / not ready, see the logs in {self._logs}")
+
+    def _wait_for_province(self) -> None:
+        # Whoever asks systems that are not there yet takes them for down, and items with them.
+        sandbox = load(self._settings_file).sandbox
+        ports = [] if sandbox is None else list(sandbox.ports.values())
+        end = time.monotonic() + _START
+        while ports and time.monotonic() < end and self._running["sandbox"].poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", ports[-1]), timeout=1).close()
+                ports.pop()
+            except OSError:
+                time.sleep(0.1)
 
     def _start(self, name: str) -> None:
         if name not in self._files:
